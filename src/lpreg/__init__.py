@@ -1,0 +1,78 @@
+"""Lp-norm regularization for PyTorch: exact penalties, and a lab that compares them.
+
+The names below are imported when they are first used, so that `import lpreg` costs nothing and
+the library part never asks for the packages of the lab.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lpreg import views as views
+    from lpreg.optim import Regularized as Regularized
+    from lpreg.optim import penalty_value as penalty_value
+    from lpreg.penalties import L0 as L0
+    from lpreg.penalties import L1 as L1
+    from lpreg.penalties import L2 as L2
+    from lpreg.penalties import ElasticNet as ElasticNet
+    from lpreg.penalties import Group as Group
+    from lpreg.penalties import LInf as LInf
+    from lpreg.penalties import Lp as Lp
+    from lpreg.penalties import Norm as Norm
+    from lpreg.select import describe as describe
+    from lpreg.study import load as load
+    from lpreg.study import read as read
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "L0",
+    "L1",
+    "L2",
+    "ElasticNet",
+    "Group",
+    "LInf",
+    "Lp",
+    "Norm",
+    "Regularized",
+    "__version__",
+    "describe",
+    "load",
+    "penalty_value",
+    "read",
+    "views",
+]
+
+_PENALTIES = ("L0", "L1", "L2", "ElasticNet", "Group", "LInf", "Lp", "Norm")
+_LIBRARY = {
+    **dict.fromkeys(_PENALTIES, "lpreg.penalties"),
+    **dict.fromkeys(("Regularized", "penalty_value"), "lpreg.optim"),
+    "describe": "lpreg.select",
+}
+_LAB = dict.fromkeys(("load", "read"), "lpreg.study")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "views":
+        return import_module("lpreg.views")
+    if name in _LIBRARY:
+        return getattr(import_module(_LIBRARY[name]), name)
+    if name in _LAB:
+        return getattr(_import_lab(name), name)
+    raise AttributeError(f"module 'lpreg' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _import_lab(name: str) -> Any:
+    try:
+        return import_module(_LAB[name])
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("lpreg"):
+            raise
+        raise ModuleNotFoundError(
+            f"lpreg.{name} needs {error.name}, which comes with the lab: pip install 'lpreg[lab]'",
+            name=error.name,
+        ) from None
