@@ -1,0 +1,15 @@
+"""Couplings of a penalty to training, and the wrapper for people's own loops."""
+
+from lpreg.optim.couplings import COUPLINGS, Coupling, Decoupled, DualAveraging, Loss, Proximal
+from lpreg.optim.metric import METRICS, metric
+
+__all__ = [
+    "COUPLINGS",
+    "METRICS",
+    "Coupling",
+    "Decoupled",
+    "DualAveraging",
+    "Loss",
+    "Proximal",
+    "metric",
+]
