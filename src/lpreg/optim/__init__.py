@@ -2,6 +2,7 @@
 
 from lpreg.optim.couplings import COUPLINGS, Coupling, Decoupled, DualAveraging, Loss, Proximal
 from lpreg.optim.metric import METRICS, metric
+from lpreg.optim.regularized import Regularized, penalty_value
 
 __all__ = [
     "COUPLINGS",
@@ -11,5 +12,7 @@ __all__ = [
     "DualAveraging",
     "Loss",
     "Proximal",
+    "Regularized",
     "metric",
+    "penalty_value",
 ]

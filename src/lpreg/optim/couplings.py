@@ -41,9 +41,14 @@ class Coupling(ABC):
         """The latent state that the coupling keeps beside `w` (its tensors are shaped like `w`)."""
         return {}
 
+    def explicit(self, penalty: Penalty) -> Penalty | None:
+        """The part of the penalty that acts through its gradient, as a term of the loss would."""
+        return None
+
     def gradient(self, penalty: Penalty, w: Tensor) -> Tensor | None:
         """What to add to the task gradient before the base step, like `w`; None for nothing."""
-        return None
+        part = self.explicit(penalty)
+        return None if part is None else part.gradient(w)
 
     def step(self, lr: Step, metric: Callable[[], Step]) -> Step | None:
         """The step of the prox after the base step: a number or a tensor that broadcasts to `w`.
@@ -69,8 +74,8 @@ class Loss(Coupling):
     def check(self, penalty: Penalty) -> None:
         """Every penalty has a value and a gradient: nothing is refused."""
 
-    def gradient(self, penalty: Penalty, w: Tensor) -> Tensor | None:
-        return penalty.gradient(w)
+    def explicit(self, penalty: Penalty) -> Penalty | None:
+        return penalty
 
 
 @final
@@ -95,7 +100,7 @@ class Decoupled(Coupling):
 @final
 @dataclass(frozen=True)
 class Proximal(Coupling):
-    """Applies the prox in the optimizer's own metric: exact zeros, fixed points of the objective."""
+    """Applies the prox in the optimizer's own metric: exact zeros, stationary points kept."""
 
     name: ClassVar[str] = "proximal"
 
@@ -145,9 +150,8 @@ class DualAveraging(Coupling):
         blank = torch.zeros_like(w, dtype=dtype, requires_grad=False)
         return {"dual": blank, "total": blank.clone()}
 
-    def gradient(self, penalty: Penalty, w: Tensor) -> Tensor | None:
-        _, rest = penalty.split()
-        return None if rest is None else rest.gradient(w)
+    def explicit(self, penalty: Penalty) -> Penalty | None:
+        return penalty.split()[1]
 
     def step(self, lr: Step, metric: Callable[[], Step]) -> Step | None:
         return metric()

@@ -27,12 +27,6 @@ def metric(optimizer_type: type[Optimizer], group: Group, state: State) -> float
     `ValueError` for an optimizer that is not registered (subclasses are not: they may step
     otherwise than their parents) and for `maximize=True`.
     """
-    check(optimizer_type, group)
-    return METRICS[optimizer_type](group, state)
-
-
-def check(optimizer_type: type[Optimizer], group: Group) -> None:
-    """Raise the errors of `metric` without a state."""
     if optimizer_type not in METRICS:
         known = ", ".join(kind.__name__ for kind in METRICS)
         raise ValueError(
@@ -43,6 +37,13 @@ def check(optimizer_type: type[Optimizer], group: Group) -> None:
         raise ValueError(
             "maximize=True steps uphill, where a penalty has no meaning: minimise the negative."
         )
+    return METRICS[optimizer_type](group, state)
+
+
+def blank_state(w: Tensor) -> State:
+    """A state as the registered optimizers leave it, to try a step before training."""
+    blank = torch.zeros_like(w)
+    return {"step": 1.0, "exp_avg_sq": blank, "max_exp_avg_sq": blank}
 
 
 def _sgd(group: Group, state: State) -> float | Tensor:

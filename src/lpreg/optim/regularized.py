@@ -1,0 +1,349 @@
+"""The wrapper for people's own loops: a `torch.optim.Optimizer` around another."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lpreg.optim.couplings import COUPLINGS, Coupling
+from lpreg.optim.metric import blank_state, metric
+from lpreg.penalties.base import Penalty
+from lpreg.select import Where, match
+
+Penalties = Penalty | Mapping[str, Penalty]
+
+
+def penalty_value(model: nn.Module, penalty: Penalties, where: Where = "weights") -> Tensor:
+    """The penalty of `model`, a differentiable scalar, for those who add it to their loss.
+
+    Raises the `ValueError`s of `where`; see `lpreg.describe` for what is penalised.
+    """
+    terms = [
+        term.value(_joined(parameters))
+        for term, parameters in _together(match(model, penalty, where).values())
+    ]
+    return torch.stack(terms).sum()
+
+
+class Regularized(Optimizer):
+    """`optimizer` with `penalty` on the parameters of `model` that `where` selects.
+
+    Minimises mean task loss + the sum of the penalty over the selected tensors, in the way that
+    `coupling` names: "loss", "decoupled", "proximal" or "dual_averaging" (docs/own-loop.md says
+    which to choose). `penalty` may be a mapping from name globs to penalties, without `where`.
+
+    Use it as the bare optimizer, whose `param_groups`, `state` and `defaults` it shares: learning
+    rate schedulers may hold either. What `step` does beside the bare step:
+
+    - selected parameters without a gradient are left alone, as the bare optimizer leaves them;
+    - a penalty that acts through its gradient ("loss") is there during the step only: before and
+      after it, and for whoever accumulates, `grad` holds the task gradient alone;
+    - a closure returns the task loss, and so does `step`.
+
+    `penalties` maps parameter names to penalties: replace an entry to change a strength on the way.
+    `latent` holds what "dual_averaging" keeps per name. Both travel in `state_dict`.
+
+    Raises `ValueError` for an unknown coupling, a `where` that selects nothing, an optimizer that
+    holds nothing of what is selected, a penalty that the coupling cannot take, an optimizer whose
+    metric is unknown (for "proximal" and "dual_averaging"), and `maximize=True`.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        model: nn.Module,
+        penalty: Penalties,
+        coupling: str = "loss",
+        where: Where = "weights",
+    ) -> None:
+        _check_types(optimizer, model)
+        self.base = optimizer
+        self.coupling = _coupling(coupling)
+        self.penalties: dict[str, Penalty] = {}
+        self.latent: dict[str, dict[str, Tensor]] = {}
+        self._names: dict[Tensor, str] = {}
+        self._select = partial(match, model, penalty, where)
+        self.__setstate__({})
+        self._admit(optimizer.param_groups)
+        if not self._names:
+            raise ValueError(
+                f"the optimizer holds none of the penalised parameters "
+                f"({', '.join(self._select())}): build it from this model's parameters, or choose "
+                "others with where=..."
+            )
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:  # pyright: ignore
+        return self.base.param_groups
+
+    @property
+    def state(self) -> Any:  # pyright: ignore
+        return self.base.state
+
+    @property
+    def defaults(self) -> dict[str, Any]:  # pyright: ignore
+        return self.base.defaults
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # pyright: ignore
+        """One step of the base optimizer and of the coupling; returns the task loss of `closure`.
+
+        A closure is called as often as the base optimizer wishes; the base optimizer (LBFGS's line
+        search asks) is told the loss with what the coupling adds to it.
+        """
+        task: dict[Tensor, Tensor] = {}
+        losses = []
+
+        def objective() -> Any:
+            _put_back(task)
+            losses.append(closure())  # pyright: ignore[reportOptionalCall]
+            added = self._add_gradients(task)
+            return None if losses[-1] is None else losses[-1] + added
+
+        try:
+            if closure is None:
+                self._add_gradients(task)
+                result = self.base.step()
+            else:
+                result = self.base.step(objective)
+        finally:
+            _put_back(task)
+        self._update()
+        return losses[0] if losses else result
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.base.zero_grad(set_to_none)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds to the base optimizer. What `where` selects is looked up anew, for it now."""
+        self.base.add_param_group(param_group)
+        self._admit(self.base.param_groups[-1:])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The base optimizer's, and under "lpreg" the coupling, strengths and latent state."""
+        tensors = {
+            name: {
+                "penalty": repr(_structure(penalty)),
+                "strengths": [float(strength) for strength in penalty.data()],
+                "latent": dict(self.latent.get(name, {})),
+            }
+            for name, penalty in self.penalties.items()
+        }
+        return {**self.base.state_dict(), "lpreg": {"coupling": self.coupling.name, "on": tensors}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores all that `state_dict` gave, strengths included.
+
+        `ValueError` for a state of another coupling, of other tensors or of other kinds of penalty,
+        before anything has changed.
+        """
+        if "lpreg" not in state_dict:
+            raise ValueError(
+                "this state was not saved by lpreg.Regularized: a bare optimizer's goes to "
+                "regularized.base.load_state_dict(...)."
+            )
+        rest = dict(state_dict)
+        saved = rest.pop("lpreg")
+        self._check_saved(saved)
+        self.base.load_state_dict(rest)
+        for parameter, name in self._names.items():
+            entry = saved["on"][name]
+            self.penalties[name] = self.penalties[name].with_data(tuple(entry["strengths"]))
+            self.latent[name] = {
+                key: value.to(parameter.device) for key, value in entry["latent"].items()
+            }
+
+    def __getstate__(self) -> dict[str, Any]:
+        # As in Optimizer, hooks stay behind, and so does the `step` that a scheduler replaced.
+        kept = ("base", "coupling", "penalties", "latent", "_names", "_select")
+        return {key: self.__dict__[key] for key in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Optimizer.__init__ would build groups and state of its own, while its __setstate__ only
+        # sets up what else an optimizer must have. The hooks of state dicts are the base's.
+        self.__dict__.update(state)
+        super().__setstate__({name: getattr(self.base, name) for name in _SHARED_HOOKS})
+
+    def __repr__(self) -> str:
+        return f"Regularized({self.coupling.name}, {self.penalties}, {self.base!r})"
+
+    def _admit(self, groups: Sequence[dict[str, Any]]) -> None:
+        """Take the penalised parameters of new groups, if coupling, penalty and metric agree."""
+        selected = {parameter: (name, term) for name, (parameter, term) in self._select().items()}
+        for group in groups:
+            if group.get("maximize", False):
+                raise ValueError(
+                    "maximize=True would drive the penalty uphill too: minimise the negative."
+                )
+            for parameter in group["params"]:
+                if parameter in selected:
+                    name, penalty = selected[parameter]
+                    self._rehearse(name, penalty, parameter, group)
+                    self._names[parameter] = name
+                    self.penalties[name] = penalty
+        _warn_of_decay(self.base, groups, self._names)
+
+    def _rehearse(self, name: str, penalty: Penalty, w: Tensor, group: dict[str, Any]) -> None:
+        """Let what cannot work fail now and not in the first step."""
+        blank = torch.zeros_like(w, requires_grad=False)
+        try:
+            self.coupling.check(penalty)
+            step = self._step_of(group, blank_state(blank))
+            self.coupling.gradient(penalty, blank)
+            self.coupling.update(penalty, blank, step, self.coupling.init(penalty, blank))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+    def _step_of(self, group: dict[str, Any], state: Mapping[str, Any]) -> Any:
+        return self.coupling.step(group["lr"], partial(metric, type(self.base), group, state))
+
+    def _held(self) -> Iterator[tuple[Tensor, Penalty]]:
+        return ((parameter, self.penalties[name]) for parameter, name in self._names.items())
+
+    @torch.no_grad()
+    def _add_gradients(self, task: dict[Tensor, Tensor]) -> Tensor | float:
+        """Add what acts through its gradient; `task` takes the gradients that were there.
+
+        Returns the value of what acts so.
+        """
+        value = 0.0
+        for penalty, parameters in _together(self._held()):
+            part = self.coupling.explicit(penalty)
+            if part is None or all(parameter.grad is None for parameter in parameters):
+                continue
+            joined = _joined(parameters)
+            value = value + part.value(joined)
+            for parameter, gradient in _parted(part.gradient(joined), parameters):
+                if parameter.grad is not None:
+                    task[parameter] = parameter.grad
+                    parameter.grad = parameter.grad + gradient
+        return value
+
+    @torch.no_grad()
+    def _update(self) -> None:
+        """The coupling's part after the base step, for the parameters that it moved."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                name = self._names.get(parameter)
+                if name is None or parameter.grad is None:
+                    continue
+                state = self.state.get(parameter, {})  # reading must not add empty states
+                step = self._step_of(group, state)
+                if step is None:
+                    continue
+                penalty = self.penalties[name]
+                latent = self.latent.get(name) or self.coupling.init(penalty, parameter)
+                visible, latent = self.coupling.update(penalty, parameter, step, latent)
+                parameter.copy_(visible)
+                self.latent[name] = dict(latent)
+
+    def _check_saved(self, saved: Mapping[str, Any]) -> None:
+        if saved["coupling"] != self.coupling.name:
+            raise ValueError(
+                f"the state was saved with coupling {saved['coupling']!r} and this optimizer has "
+                f"{self.coupling.name!r}: build it with the same."
+            )
+        theirs = {name: entry["penalty"] for name, entry in saved["on"].items()}
+        ours = {name: repr(_structure(penalty)) for name, penalty in self.penalties.items()}
+        if theirs != ours:
+            odd = sorted(theirs.items() ^ ours.items())
+            raise ValueError(
+                f"the state was saved with other penalties or tensors: {odd[0][0]!r} has "
+                f"{theirs.get(odd[0][0])} there and {ours.get(odd[0][0])} here; build the "
+                "optimizer as it was."
+            )
+
+
+_SHARED_HOOKS = (
+    "_optimizer_state_dict_pre_hooks",
+    "_optimizer_state_dict_post_hooks",
+    "_optimizer_load_state_dict_pre_hooks",
+    "_optimizer_load_state_dict_post_hooks",
+)
+
+
+def _check_types(optimizer: object, model: object) -> None:
+    if isinstance(optimizer, Regularized):
+        raise ValueError(
+            "this optimizer is Regularized already: give one a sum of penalties, or a mapping "
+            "from name globs to penalties."
+        )
+    if not isinstance(optimizer, Optimizer) or not isinstance(model, nn.Module):
+        raise TypeError(
+            "Regularized(optimizer, model, penalty) needs a torch.optim.Optimizer and an "
+            f"nn.Module, in this order, not {type(optimizer).__name__} and {type(model).__name__}."
+        )
+
+
+def _coupling(name: str) -> Coupling:
+    if name not in COUPLINGS:
+        near = difflib.get_close_matches(str(name), COUPLINGS, n=1, cutoff=0.3)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"coupling={name!r} is none of {', '.join(COUPLINGS)}{hint}.")
+    return COUPLINGS[name]
+
+
+def _structure(penalty: Penalty) -> Penalty:
+    return penalty.with_data((0.0,) * len(penalty.data()))
+
+
+def _together(
+    held: Iterable[tuple[Tensor, Penalty]],
+) -> Iterator[tuple[Penalty, list[Tensor]]]:
+    """Each penalty with the tensors that it sees at once: one, or with scope "model" all of its."""
+    joint: dict[Penalty, list[Tensor]] = {}
+    for parameter, penalty in held:
+        if penalty.scope == "model":
+            joint.setdefault(penalty, []).append(parameter)
+        else:
+            yield penalty, [parameter]
+    yield from joint.items()
+
+
+def _joined(parameters: Sequence[Tensor]) -> Tensor:
+    if len(parameters) == 1:
+        return parameters[0]
+    return torch.cat([parameter.flatten() for parameter in parameters])
+
+
+def _parted(joined: Tensor, parameters: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    if len(parameters) == 1:
+        return iter([(parameters[0], joined)])
+    parts = joined.split([parameter.numel() for parameter in parameters])
+    return (
+        (parameter, part.view_as(parameter))
+        for parameter, part in zip(parameters, parts, strict=True)
+    )
+
+
+def _put_back(task: dict[Tensor, Tensor]) -> None:
+    for parameter, gradient in task.items():
+        parameter.grad = gradient
+    task.clear()
+
+
+def _warn_of_decay(
+    optimizer: Optimizer, groups: Iterable[dict[str, Any]], names: Mapping[Tensor, str]
+) -> None:
+    decays = {
+        names[parameter]: group["weight_decay"]
+        for group in groups
+        for parameter in group["params"]
+        if parameter in names and group.get("weight_decay", 0) != 0
+    }
+    if decays:
+        kind = type(optimizer).__name__
+        numbers = ", ".join(f"{decay:g}" for decay in sorted(set(decays.values())))
+        warnings.warn(
+            f"weight_decay={numbers} of {kind} also shrinks {len(decays)} of the penalised "
+            f"tensors ({', '.join(decays)}): training then minimises something else than the task "
+            f"loss + penalty; build {kind} with weight_decay=0 unless you mean it.",
+            UserWarning,
+            stacklevel=4,
+        )
