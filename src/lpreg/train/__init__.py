@@ -1,0 +1,22 @@
+"""Training: many networks as one stack, and one network as the textbook does it."""
+
+from lpreg.train.loop import train_stack
+from lpreg.train.metrics import LOSSES, score
+from lpreg.train.recipe import DTYPES, OPTIMIZERS, Build, Outcome, Recipe, Run, generator
+from lpreg.train.reference import train_reference
+from lpreg.train.schedule import SCHEDULES
+
+__all__ = [
+    "DTYPES",
+    "LOSSES",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "Build",
+    "Outcome",
+    "Recipe",
+    "Run",
+    "generator",
+    "score",
+    "train_reference",
+    "train_stack",
+]

@@ -1,0 +1,81 @@
+"""The order of the samples and the dropout masks: from each member's seed, whatever its stack."""
+
+from collections.abc import Sequence
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from lpreg.train.recipe import generator
+from lpreg.train.stack import Stack
+
+
+class Batches:
+    """Mini-batches of the training part, a fresh permutation per seed and epoch.
+
+    The last batch of an epoch holds what is left, however small.
+    """
+
+    def __init__(self, x: Tensor, y: Tensor, seeds: Sequence[int], size: int | None) -> None:
+        self.x, self.y, self.size = x, y, size or len(y)
+        self.per_epoch = ceil(len(y) / self.size)
+        distinct = sorted(set(seeds))
+        self.shared = size is None or len(distinct) == 1
+        self._generators = [generator(seed, "batches") for seed in distinct]
+        owner = [0] if self.shared else [distinct.index(seed) for seed in seeds]
+        self._owner = torch.tensor(owner)
+        self._full = size is None
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        """x and y of this step, steps asked for in order from 0.
+
+        (batch, ...) if `shared` by all members, otherwise (members, batch, ...).
+        """
+        if self._full:
+            return self.x, self.y
+        within = step % self.per_epoch
+        if within == 0:
+            orders = [torch.randperm(len(self.y), generator=g) for g in self._generators]
+            self._order = torch.stack(orders)[self._owner].to(self.x.device)
+        rows = self._order[:, within * self.size : (within + 1) * self.size]
+        rows = rows[0] if self.shared else rows
+        return self.x[rows], self.y[rows]
+
+
+class Noise:
+    """The dropout masks of a stack, each member's drawn from its own seed."""
+
+    def __init__(self, stack: Stack, x: Tensor, seeds: Sequence[int]) -> None:
+        self._stack, self._layers = stack, stack.dropouts()
+        self._generators = [generator(seed, "dropout") for seed in seeds]
+        self._features: dict[str, torch.Size] = {}
+        hooks = [
+            layer.register_forward_pre_hook(self._remember(name))
+            for name, layer in self._layers.items()
+        ]
+        if hooks:
+            with torch.no_grad():
+                stack.model.eval()(x[:2])
+        for hook in hooks:
+            hook.remove()
+
+    def _remember(self, name: str):
+        def hook(_, args: tuple[Tensor]) -> None:
+            self._features[name] = args[0].shape[1:]
+
+        return hook
+
+    def draw(self, batch: int) -> None:
+        """Put a fresh mask for `batch` samples into every dropout layer of every member."""
+        if not self._layers:
+            return
+        flat = self._stack.flat
+        masks = [
+            [
+                layer.mask(torch.Size((batch, *self._features[name])), g, flat.dtype)
+                for name, layer in self._layers.items()
+            ]
+            for g in self._generators
+        ]
+        for i, name in enumerate(self._layers):
+            self._stack.buffers[name] = torch.stack([each[i] for each in masks]).to(flat.device)

@@ -1,0 +1,108 @@
+"""The training loop of a stack."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import perf_counter
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from lpreg.train.batches import Batches, Noise
+from lpreg.train.metrics import LOSSES, constant_inputs
+from lpreg.train.recipe import DTYPES, Build, Outcome, Parts, Recipe, Run, generator
+from lpreg.train.record import Record
+from lpreg.train.schedule import factor
+from lpreg.train.segments import arrange, segments
+from lpreg.train.stack import Stack
+
+
+def train_stack(
+    build: Build,
+    runs: Sequence[Run],
+    parts: Parts,
+    recipe: Recipe,
+    device: str = "cpu",
+    tick: Callable[[int], None] | None = None,
+) -> list[Outcome]:
+    """Train networks of one architecture together.
+
+    Args:
+        build: makes the architecture from a generator; it must be the same for every seed.
+        runs: the networks, in any order.
+        parts: the data, see `Parts`; every part is evaluated.
+        recipe: what the networks have in common.
+        device: where the stack lives.
+        tick: called after every step with the number of steps done.
+
+    Returns:
+        One outcome per run, in the order of `runs`. A run that diverges is an outcome like the
+        others, and the others never notice.
+    """
+    start = perf_counter()
+    order = arrange(runs)
+    outcomes = _train(build, [runs[i] for i in order], parts, recipe, device, tick)
+    seconds = (perf_counter() - start) / len(runs)
+    placed = dict(zip(order, outcomes, strict=True))
+    return [replace(placed[i], seconds=seconds) for i in range(len(runs))]
+
+
+def _train(build, runs, parts, recipe, device, tick) -> list[Outcome]:
+    dtype = DTYPES[recipe.dtype]
+    parts = {
+        name: (_cast(x, dtype, device), _cast(y, dtype, device)) for name, (x, y) in parts.items()
+    }
+    x, y = parts["train"]
+    seeds = [run.seed for run in runs]
+    stack = Stack([build(generator(seed, "init")).to(dtype) for seed in seeds], dtype, device)
+    batches = Batches(x, y, seeds, recipe.batch_size)
+    noise = Noise(stack, x, seeds)
+    rates = torch.tensor([run.lr for run in runs], dtype=dtype, device=device)[:, None]
+    top = max(run.lr for run in runs)
+    optimizer = recipe.make_optimizer([stack.flat], top, fused=True)
+    penalties = segments(stack, runs)
+    record = Record(stack, penalties, parts, recipe)
+    loss = _per_member(recipe.loss, shared=batches.shared)
+
+    record.evaluate(0)
+    stack.model.train()
+    for step in range(recipe.steps):
+        inputs, targets = batches.at(step)
+        noise.draw(inputs.shape[0 if batches.shared else 1])
+        stack.backward(loss(stack(inputs, shared=batches.shared), targets))
+        for segment in penalties:
+            segment.add_gradient(stack)
+        optimizer.param_groups[0]["lr"] = top * factor(
+            recipe.schedule, step, recipe.steps, recipe.warmup
+        )
+        _step(optimizer, stack.flat.data, rates / top)
+        for segment in penalties:
+            segment.update(stack, optimizer, rates / top)
+        if recipe.evaluates(step + 1):
+            record.evaluate(step + 1)
+            stack.model.train()
+        if tick is not None:
+            tick(step + 1)
+    return record.outcomes(constant_inputs(x))
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype, device: str) -> Tensor:
+    return tensor.to(device, dtype if tensor.is_floating_point() else None)
+
+
+def _per_member(loss: str, *, shared: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    return vmap(LOSSES[loss], in_dims=(0, None if shared else 0))
+
+
+def _step(optimizer: torch.optim.Optimizer, weights: Tensor, share: Tensor) -> None:
+    """One step of the optimizer in which each member takes its share of the learning rate.
+
+    The update of an elementwise optimizer is proportional to its rate, so that a member with
+    another rate goes that part of the way.
+    """
+    if bool((share == 1).all()):
+        optimizer.step()
+        return
+    before = weights.clone()
+    optimizer.step()
+    torch.lerp(before, weights, share.expand_as(weights), out=weights)

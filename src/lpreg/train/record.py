@@ -1,0 +1,79 @@
+"""What is kept of a stack's training: its curves, and what became of each member."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from lpreg.train.metrics import LOSSES, score
+from lpreg.train.recipe import Outcome, Parts, Recipe
+from lpreg.train.segments import Segment
+from lpreg.train.stack import Stack
+
+
+class Record:
+    """Evaluations of all members, in evaluation mode, on every part as a whole."""
+
+    def __init__(
+        self, stack: Stack, segments: Sequence[Segment], parts: Parts, recipe: Recipe
+    ) -> None:
+        self._stack, self._segments, self._parts = stack, segments, parts
+        self._steps: list[int] = []
+        self._rows: list[dict[str, Tensor]] = []
+        name, measure = score(recipe.loss)
+        self._measures = {"loss": _mapped(LOSSES[recipe.loss]), name: _mapped(measure)}
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> None:
+        """Measure every member after this many steps."""
+        self._stack.model.eval()
+        row = {}
+        for part, (x, y) in self._parts.items():
+            outputs = self._stack(x, shared=True)
+            for name, measure in self._measures.items():
+                row[f"{part}_{name}"] = measure(outputs, y)
+        weights = self._stack.flat[:, : self._stack.weights]
+        row["zeros"] = (weights == 0).sum(1)
+        row["penalty_value"] = torch.zeros_like(row["train_loss"])
+        for segment in self._segments:
+            row["penalty_value"][segment.rows] += segment.value(self._stack)
+        row["total_loss"] = row["train_loss"] + row["penalty_value"]
+        self._steps.append(step)
+        self._rows.append({name: values.cpu() for name, values in row.items()})
+
+    def outcomes(self, constant: Tensor) -> list[Outcome]:
+        """One outcome per member; `constant` marks the inputs that never change in training."""
+        curves = {k: torch.stack([r[k] for r in self._rows]).numpy() for k in self._rows[0]}
+        finite = np.logical_and.reduce([np.isfinite(c) for c in curves.values()])
+        sound = torch.isfinite(self._stack.flat.detach()).all(1).tolist()
+        return [
+            self._outcome(i, curves, finite[:, i], sound[i], constant)
+            for i in range(len(self._stack))
+        ]
+
+    def _outcome(self, i: int, curves: dict, finite: np.ndarray, sound: bool, constant) -> Outcome:
+        upto = len(finite) if finite.all() else int(finite.argmin())
+        state = self._stack.state(i)
+        steps = np.array(self._steps[:upto], dtype=np.int64)
+        return Outcome(
+            status="ok" if sound and finite.all() else "diverged",
+            step=int(steps[-1]) if upto else 0,
+            seconds=0.0,
+            curves={"step": steps} | {k: v[:upto, i] for k, v in curves.items()},
+            zeros_dead=dead_zeros(state, next(iter(self._stack.columns)), constant.cpu()),
+            state=state,
+        )
+
+
+def dead_zeros(state: dict[str, Tensor], first: str, constant: Tensor) -> int:
+    """Zeros of the first weight tensor, named `first`, on the constant inputs."""
+    weight = state[first]
+    if weight.dim() != 2 or weight.shape[1] != len(constant):
+        return 0
+    return int((weight[:, constant] == 0).sum())
+
+
+def _mapped(measure):
+    return vmap(measure, in_dims=(0, None))

@@ -1,0 +1,221 @@
+"""Penalties in a stack: members with the same kind of penalty share one vectorised call."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from lpreg.optim import COUPLINGS, Coupling, metric
+from lpreg.penalties import Penalty
+from lpreg.select import match
+from lpreg.train.recipe import Run
+from lpreg.train.stack import Stack
+
+Kind = tuple[str, tuple[tuple[Penalty, tuple[str, ...]], ...]]
+"""Coupling, and for each penalty without its strengths the names of the tensors it acts on."""
+
+
+class Block(ABC):
+    """What a penalty sees as one tensor of some members' rows."""
+
+    @abstractmethod
+    def read(self, matrix: Tensor) -> Tensor:
+        """(members, *shape) of a matrix (stack, parameters), a view where possible."""
+
+    @abstractmethod
+    def write(self, matrix: Tensor, values: Tensor) -> None:
+        """Put (members, *shape) where `read` takes it."""
+
+    @abstractmethod
+    def add(self, matrix: Tensor, values: Tensor) -> None:
+        """Add (members, *shape) to what `read` gives."""
+
+
+@dataclass(frozen=True)
+class Whole(Block):
+    """One parameter in its own shape."""
+
+    stack: Stack
+    rows: slice
+    name: str
+
+    def read(self, matrix: Tensor) -> Tensor:
+        return self.stack.view(matrix[self.rows], self.name)
+
+    def write(self, matrix: Tensor, values: Tensor) -> None:
+        self.read(matrix).copy_(values)
+
+    def add(self, matrix: Tensor, values: Tensor) -> None:
+        self.read(matrix).add_(values)
+
+
+@dataclass(frozen=True)
+class Columns(Block):
+    """Ranges of columns (first, last + 1), as one vector."""
+
+    rows: slice
+    ranges: tuple[tuple[int, int], ...]
+
+    def read(self, matrix: Tensor) -> Tensor:
+        parts = [matrix[self.rows, a:b] for a, b in self.ranges]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def write(self, matrix: Tensor, values: Tensor) -> None:
+        for place, part in self._pairs(matrix, values):
+            place.copy_(part)
+
+    def add(self, matrix: Tensor, values: Tensor) -> None:
+        for place, part in self._pairs(matrix, values):
+            place.add_(part)
+
+    def _pairs(self, matrix: Tensor, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        parts = values.split([b - a for a, b in self.ranges], dim=1)
+        for (a, b), part in zip(self.ranges, parts, strict=True):
+            yield matrix[self.rows, a:b], part
+
+
+class Segment:
+    """One penalty with the strengths of several members, on the tensors that it acts on."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        rows: slice,
+        coupling: Coupling,
+        blocks: list[Block],
+        runs: list[Penalty],
+    ) -> None:
+        self.rows, self.blocks, self.coupling = rows, blocks, coupling
+        self.structure = structure(runs[0])
+        columns = zip(*(penalty.data() for penalty in runs), strict=True)
+        like = {"dtype": stack.flat.dtype, "device": stack.flat.device}
+        self.data = tuple(torch.tensor(column, **like) for column in columns)
+        first = blocks[0].read(stack.flat.data)[0]
+        self.has_gradient = coupling.gradient(runs[0], first) is not None
+        self.latent = [self._map(coupling.init, block.read(stack.flat.data)) for block in blocks]
+
+    def _map(self, method, *args):
+        """`method(penalty, *args)` for every member with its own strengths."""
+        return vmap(lambda data, *args: method(self.structure.with_data(data), *args))(
+            self.data, *args
+        )
+
+    def value(self, stack: Stack) -> Tensor:
+        """The penalty of each member, (members,)."""
+        values = [self._map(_value, block.read(stack.flat.data)) for block in self.blocks]
+        return torch.stack(values).sum(0)
+
+    def add_gradient(self, stack: Stack) -> None:
+        """Before the step: what the coupling adds to the gradient of the task loss."""
+        if not self.has_gradient or stack.flat.grad is None:
+            return
+        for block in self.blocks:
+            extra = self._map(self.coupling.gradient, block.read(stack.flat.data))
+            block.add(stack.flat.grad, extra)
+
+    def update(self, stack: Stack, optimizer: torch.optim.Optimizer, share: Tensor) -> None:
+        """After the step: what the coupling makes of the weights.
+
+        `share` (stack, 1) is each member's part of the optimizer's learning rate.
+        """
+        group, state = optimizer.param_groups[0], optimizer.state[stack.flat]
+        for i, block in enumerate(self.blocks):
+
+            def sees(value, block=block):
+                whole = isinstance(value, Tensor) and value.shape == stack.flat.shape
+                return block.read(value) if whole else value
+
+            step = self.coupling.step(
+                group["lr"],
+                lambda sees=sees: metric(
+                    type(optimizer), group, {key: sees(value) for key, value in state.items()}
+                ),
+            )
+            if step is None:
+                return
+            weights = block.read(stack.flat.data)
+            steps = torch.as_tensor(step, dtype=weights.dtype, device=weights.device)
+            steps = steps * share[self.rows].view(-1, *[1] * max(0, steps.dim() - 1))
+            weights, self.latent[i] = self._map(
+                self.coupling.update, weights, steps, self.latent[i]
+            )
+            block.write(stack.flat.data, weights)
+
+
+def _value(penalty: Penalty, w: Tensor) -> Tensor:
+    return penalty.value(w)
+
+
+def structure(penalty: Penalty) -> Penalty:
+    """The penalty without its strengths: equal for the members that can share a segment."""
+    return penalty.with_data((0.0,) * len(penalty.data()))
+
+
+def assignment(stack: Stack, run: Run) -> list[tuple[Penalty, tuple[str, ...]]]:
+    """The penalties of a run, each with the names of the tensors that it acts on."""
+    if run.penalty is None:
+        return []
+    if isinstance(run.penalty, Mapping):
+        matched = match(stack.model, run.penalty)
+    else:
+        matched = match(stack.model, run.penalty, run.where)
+    named = {name: penalty for name, (_, penalty) in matched.items()}
+    names = [name for name in stack.columns if name in named]
+    penalties = list({id(p): p for p in named.values()}.values())
+    return [(p, tuple(n for n in names if named[n] is p)) for p in penalties]
+
+
+def arrange(runs: Sequence[Run]) -> list[int]:
+    """An order of the runs in which those that may share a segment stand side by side."""
+    kinds = [repr((run.coupling, _kind(run.penalty), run.where)) for run in runs]
+    return sorted(range(len(runs)), key=kinds.__getitem__)
+
+
+def _kind(penalty: Penalty | Mapping[str, Penalty] | None) -> object:
+    if penalty is None:
+        return ""
+    if isinstance(penalty, Mapping):
+        return [(glob, structure(each)) for glob, each in penalty.items()]
+    return structure(penalty)
+
+
+def segments(stack: Stack, runs: Sequence[Run]) -> list[Segment]:
+    """The segments of a stack whose rows are these runs."""
+    return list(_segments(stack, runs))
+
+
+def _segments(stack: Stack, runs: Sequence[Run]) -> Iterator[Segment]:
+    acts = [assignment(stack, run) for run in runs]
+    kinds = [
+        (run.coupling, tuple((structure(p), names) for p, names in act))
+        for run, act in zip(runs, acts, strict=True)
+    ]
+    for (coupling, kind), group in groupby(range(len(runs)), key=kinds.__getitem__):
+        members = list(group)
+        rows = slice(members[0], members[-1] + 1)
+        for k, (penalty, names) in enumerate(kind):
+            blocks = _blocks(stack, penalty, rows, names)
+            penalties = [acts[m][k][0] for m in members]
+            yield Segment(stack, rows, COUPLINGS[coupling], blocks, penalties)
+
+
+def _blocks(stack: Stack, penalty: Penalty, rows: slice, names: tuple[str, ...]) -> list[Block]:
+    """A separable penalty sees each run of adjacent columns as one vector; one over the whole
+    model sees all of them as one; every other sees each tensor in its shape."""
+    ranges = [stack.columns[name] for name in names]
+    joined = _join(ranges)
+    if penalty.scope == "model":
+        return [Columns(rows, joined)]
+    if penalty.separable:
+        return [Columns(rows, (each,)) for each in joined]
+    return [Whole(stack, rows, name) for name in names]
+
+
+def _join(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    starts = [ranges[0][0]] + [b[0] for a, b in pairwise(ranges) if a[1] != b[0]]
+    ends = [a[1] for a, b in pairwise(ranges) if a[1] != b[0]] + [ranges[-1][1]]
+    return tuple(zip(starts, ends, strict=True))

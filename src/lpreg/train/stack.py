@@ -1,0 +1,103 @@
+"""A stack: networks of one architecture as one matrix, run and differentiated together."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from lpreg.models.dropout import Dropout
+from lpreg.select import select
+
+
+class Stack:
+    """Members of one architecture, trained together.
+
+    All parameters live in one matrix `flat` (members, weights), a row per member, so that one stock
+    elementwise optimizer steps the whole stack in one kernel and a penalty on many tensors is one
+    operation. The networks see views of it with a leading member axis. The tensors that count as
+    weights come first in a row. Matrices are stored transposed, inputs x outputs: the layout in
+    which their products read them and their gradients come, so that nothing is copied crosswise.
+
+    Attributes:
+        flat: (members, parameters); `flat.grad` is filled by `backward`.
+        columns: parameter name -> (first, last + 1) of its columns.
+        shapes: parameter name -> its shape in one network.
+        weights: the number of columns that belong to weight tensors.
+        model: one network, the skeleton that all members are run through.
+        buffers: buffer name -> (members, ...).
+    """
+
+    def __init__(self, models: Sequence[nn.Module], dtype: torch.dtype, device: str) -> None:
+        self.model = models[0]
+        named = [dict(model.named_parameters()) for model in models]
+        chosen = [name for name in select(self.model, "weights") if name in named[0]]
+        names = chosen + [name for name in named[0] if name not in chosen]
+        self.shapes = {name: named[0][name].shape for name in names}
+        self.columns = _ranges(self.shapes)
+        self.weights = self.columns[chosen[-1]][1] if chosen else 0
+        self.flat = nn.Parameter(
+            torch.empty(len(models), self.columns[names[-1]][1], device=device, dtype=dtype)
+        )
+        self.flat.grad = torch.zeros_like(self.flat)
+        self._leaves = self._views(self.flat.data)
+        for name, leaf in self._leaves.items():
+            leaf.copy_(torch.stack([each[name].detach() for each in named]))
+        self._grads = self._views(self.flat.grad)
+        for leaf in self._leaves.values():
+            leaf.requires_grad_()
+        self.buffers = {
+            name: torch.stack([dict(model.named_buffers())[name] for model in models]).to(device)
+            for name, _ in self.model.named_buffers()
+        }
+        self.model.to(device)
+
+    def __len__(self) -> int:
+        return len(self.flat)
+
+    def view(self, matrix: Tensor, name: str) -> Tensor:
+        """One parameter, (rows, *shape), as a view of a matrix (rows, parameters)."""
+        a, b = self.columns[name]
+        shape = self.shapes[name]
+        stored = matrix[:, a:b].unflatten(1, shape[::-1] if len(shape) == 2 else shape)
+        return stored.mT if len(shape) == 2 else stored
+
+    def _views(self, matrix: Tensor) -> dict[str, Tensor]:
+        return {name: self.view(matrix, name) for name in self.columns}
+
+    def __call__(self, x: Tensor, *, shared: bool) -> Tensor:
+        """Outputs (members, n, ...) for inputs x: (n, ...) if shared, else (members, n, ...)."""
+        if len(self) == 1:
+            state = {k: v[0] for k, v in (self._leaves | self.buffers).items()}
+            return functional_call(self.model, state, (x if shared else x[0],))[None]
+        run = vmap(
+            lambda leaves, buffers, x: functional_call(self.model, (leaves, buffers), (x,)),
+            in_dims=(0, 0, None if shared else 0),
+        )
+        return run(self._leaves, self.buffers, x)
+
+    def backward(self, losses: Tensor) -> None:
+        """Put the gradient of each member's own loss, losses (members,), into `flat.grad`."""
+        grads = torch.autograd.grad(losses.sum(), list(self._leaves.values()))
+        for view, grad in zip(self._grads.values(), grads, strict=True):
+            view.copy_(grad)
+
+    def dropouts(self) -> dict[str, Dropout]:
+        """Name of its mask buffer -> dropout layer."""
+        modules = self.model.named_modules()
+        return {f"{name}.keep": m for name, m in modules if isinstance(m, Dropout)}
+
+    def state(self, member: int) -> dict[str, Tensor]:
+        """One member's `state_dict`, on the CPU."""
+        views = self._views(self.flat.data) | self.buffers
+        kept = [name for name in self.model.state_dict() if name in views]
+        return {name: views[name][member].detach().cpu().clone() for name in kept}
+
+
+def _ranges(shapes: dict[str, torch.Size]) -> dict[str, tuple[int, int]]:
+    ranges, start = {}, 0
+    for name, shape in shapes.items():
+        ranges[name] = (start, start + prod(shape))
+        start = ranges[name][1]
+    return ranges

@@ -1,0 +1,109 @@
+"""A stack gives the numbers of the reference, whatever its width, its order and its company."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lpreg.penalties import L1
+from lpreg.train import Outcome, Recipe, Run, train_reference, train_stack
+
+from .cases import BUILDS, BY_LAYER, PENALTIES, RECIPE, RUNS, one_output, parts
+
+OPTIMIZERS = {
+    "sgd": replace(RECIPE, optimizer="sgd"),
+    "momentum": replace(RECIPE, optimizer="sgd", momentum=0.9),
+    "nesterov": replace(RECIPE, optimizer="sgd", momentum=0.9, nesterov=True),
+    "adam": RECIPE,
+    "adamw": replace(RECIPE, optimizer="adamw", weight_decay=0.01),
+    "cosine with warm-up": replace(RECIPE, schedule="cosine", warmup=5),
+    "full batch": replace(RECIPE, batch_size=None),
+    "bce_softmax": replace(RECIPE, loss="bce_softmax"),
+}
+FEW = [run for run in RUNS if run.penalty in (None, PENALTIES["L1"], PENALTIES["ElasticNet"])]
+
+
+def assert_same(left: Outcome, right: Outcome, tolerance: float = 1e-9) -> None:
+    assert (left.status, left.step) == (right.status, right.step)
+    assert left.zeros_dead == right.zeros_dead
+    assert left.curves.keys() == right.curves.keys()
+    for name, values in left.curves.items():
+        np.testing.assert_allclose(values, right.curves[name], tolerance, tolerance, err_msg=name)
+    assert left.state.keys() == right.state.keys()
+    for name, values in left.state.items():
+        torch.testing.assert_close(values, right.state[name], rtol=tolerance, atol=tolerance)
+        assert torch.equal(values == 0, right.state[name] == 0), name
+
+
+def assert_stack_is_reference(build, runs, recipe, task="classification") -> None:
+    data = parts(task)
+    for run, stacked in zip(runs, train_stack(build, runs, data, recipe), strict=True):
+        assert_same(stacked, train_reference(build, run, data, recipe))
+
+
+def test_every_penalty_and_coupling():
+    assert_stack_is_reference(BUILDS["perceptron"], RUNS, RECIPE)
+
+
+@pytest.mark.parametrize("recipe", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_every_optimizer_schedule_and_loss(recipe):
+    assert_stack_is_reference(BUILDS["no bias"], FEW, recipe)
+
+
+@pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
+def test_every_kind_of_layer(build):
+    assert_stack_is_reference(build, FEW, RECIPE)
+
+
+def test_regression():
+    assert_stack_is_reference(one_output, FEW, replace(RECIPE, loss="mse"), "regression")
+
+
+def test_a_penalty_per_layer():
+    runs = [Run(seed=s, lr=0.02, penalty=BY_LAYER, coupling="proximal") for s in (1, 2)]
+    assert_stack_is_reference(BUILDS["perceptron"], runs + FEW[:2], RECIPE)
+
+
+@pytest.mark.parametrize("build", ["dropout", "batch norm"])
+def test_width_order_and_company_do_not_matter(build):
+    data, runs = parts(), FEW
+    together = train_stack(BUILDS[build], runs, data, RECIPE)
+    reverse = train_stack(BUILDS[build], runs[::-1], data, RECIPE)[::-1]
+    for run, one, other in zip(runs, together, reverse, strict=True):
+        assert_same(one, other)
+        [alone] = train_stack(BUILDS[build], [run], data, RECIPE)
+        assert_same(one, alone)
+
+
+def test_a_diverged_member_is_an_outcome_and_hurts_nobody():
+    data, recipe = parts("regression"), replace(RECIPE, optimizer="sgd", loss="mse")
+    sound = [Run(seed=1, lr=0.01), Run(seed=2, lr=0.01, penalty=L1(0.1), coupling="proximal")]
+    wild = Run(seed=1, lr=1e30)
+    outcomes = train_stack(one_output, [sound[0], wild, sound[1]], data, recipe)
+    assert [outcome.status for outcome in outcomes] == ["ok", "diverged", "ok"]
+    assert outcomes[1].step == 0 and len(outcomes[1].curves["train_loss"]) == 1
+    for run, outcome in zip(sound, outcomes[::2], strict=True):
+        assert_same(outcome, train_reference(one_output, run, data, recipe))
+
+
+def test_arms_of_a_seed_start_alike_and_seeds_differ():
+    data, recipe = parts(), replace(RECIPE, steps=1, evaluate_every=1)
+    runs = [Run(1, 0.01), Run(1, 0.01, L1(0.5)), Run(2, 0.01)]
+    one, penalised, other = train_stack(BUILDS["perceptron"], runs, data, recipe)
+    start = [outcome.curves["train_loss"][0] for outcome in (one, penalised, other)]
+    assert start[0] == start[1] != start[2]
+    assert one.curves["train_loss"][1] != penalised.curves["train_loss"][1]
+
+
+def test_zeros_on_constant_inputs_are_counted_apart():
+    runs = [Run(1, 0.01, L1(10.0), "proximal"), Run(1, 0.01)]
+    zeroed, dense = train_stack(BUILDS["perceptron"], runs, parts(), RECIPE)
+    assert zeroed.zeros_dead == 5 and dense.zeros_dead == 0
+    assert zeroed.curves["zeros"][-1] == 6 * 5 + 5 * 4 + 4 * 3
+
+
+def test_ticks_count_the_steps():
+    ticks: list[int] = []
+    train_stack(BUILDS["perceptron"], [Run(1, 0.01)], parts(), Recipe(steps=3), tick=ticks.append)
+    assert ticks == [1, 2, 3]
