@@ -1,0 +1,5 @@
+"""Pictures of a study: each is a data frame first, and is then drawn from that frame."""
+
+from lpreg.figures.curves import draw_curves
+
+__all__ = ["draw_curves"]
