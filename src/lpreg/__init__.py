@@ -72,7 +72,5 @@ def _import_lab(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("lpreg"):
             raise
-        raise ModuleNotFoundError(
-            f"lpreg.{name} needs {error.name}, which comes with the lab: pip install 'lpreg[lab]'",
-            name=error.name,
-        ) from None
+        install = f'lpreg.{name}: {error.name} is not installed: pip install "lpreg[lab]"'
+        raise ModuleNotFoundError(install, name=error.name) from None
