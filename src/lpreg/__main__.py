@@ -1,0 +1,8 @@
+"""`python -m lpreg`."""
+
+import sys
+
+from lpreg.cli import main
+
+if __name__ == "__main__":  # worker processes import this file under another name
+    sys.exit(main())

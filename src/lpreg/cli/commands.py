@@ -1,0 +1,197 @@
+"""What the commands do: read what was typed, call the layers below, print."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from lpreg.cli import terminal
+from lpreg.study import sources
+from lpreg.study.errors import FolderError, SpecError, StudyError, unknown
+from lpreg.study.execute import Order, run
+from lpreg.study.member import members, only
+from lpreg.study.network import check
+from lpreg.study.plan import Resources
+from lpreg.study.spec import Study
+from lpreg.study.store import Folder
+from lpreg.study.variant import override, quicken
+
+MISUSE: type[Exception] = typer.BadParameter.__bases__[0]
+"""Every mistake in the options: the class that typer does not export."""
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def execute(arguments: list[str]) -> int:
+    """Do what the arguments say; exit codes as in `lpreg.cli.main`."""
+    try:
+        return app(arguments, prog_name="lpreg", standalone_mode=False) or 0
+    except StudyError as error:
+        return _complain(str(error))
+    except MISUSE as error:
+        return _complain(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _complain(line: str) -> int:
+    print(f"lpreg: {line}", file=sys.stderr)
+    return 2
+
+
+@app.callback()
+def lpreg() -> None:
+    """Lp-norm regularization for PyTorch: studies of penalties, from one command."""
+
+
+@app.command("run")
+def run_study(
+    study: Annotated[str, typer.Argument(help="a study of the gallery, or a TOML file")],
+    out: Annotated[Path | None, typer.Option(help="run folder; runs/NAME")] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="one, several or 'all'; the study's first")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="the study's [quick] version")] = False,
+    choice: Annotated[
+        list[str] | None, typer.Option("--only", help="a part: model=h32,arm=L1")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="number of seeds")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="epochs of every recipe")] = None,
+    device: Annotated[Device, typer.Option(help="where to train")] = Device.auto,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes; one per core")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+) -> int:
+    """Train a study, or what is missing of it; ends with its tables."""
+    spec, file = sources.find(study)
+    spec = quicken(spec, file) if quick else spec
+    spec = override(spec, seeds, epochs, file)
+    wanted = only(members(spec, _recipes(spec, recipe)), choice or ())
+    order = Order(
+        study=spec,
+        wanted=tuple(wanted),
+        folder=Folder(out or Path("runs") / spec.name),
+        sizes=check(spec, file),
+        resources=_resources(spec, device, workers),
+    )
+    if dry_run:
+        terminal.print_agenda(order)
+        terminal.print_next(_again(without="--dry-run"))
+        return 0
+    return _train(order)
+
+
+def _train(order: Order) -> int:
+    try:
+        with terminal.Bar() as bar:
+            failures = run(order, bar)
+    except KeyboardInterrupt:
+        print(f"interrupted; go on with: {_again()}", file=sys.stderr)
+        return 130
+    for failure in failures:
+        print(f"lpreg: a stack failed: {failure}", file=sys.stderr)
+    terminal.print_tables(order.folder)
+    terminal.print_next(_again() if failures else f"{_program()} show {order.folder}")
+    return 1 if failures else 0
+
+
+@app.command("list")
+def list_studies() -> None:
+    """The studies that ship with lpreg."""
+    names = sources.gallery()
+    terminal.print_gallery([sources.find(name)[0] for name in names])
+    terminal.print_next(f"{_program()} run {names[0]} --quick")
+
+
+@app.command("show")
+def show(
+    source: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="run folder; the latest in runs/")
+    ] = None,
+    toml: Annotated[bool, typer.Option("--toml", help="print a study of the gallery")] = False,
+) -> None:
+    """The tables of a run folder, and its learning curves in DIR/figures; or a study's TOML."""
+    if toml:
+        name = source or sources.gallery()[0]
+        print(sources.text(name), end="")
+        print(f"# next: {_program()} run {name} --quick")
+        return
+    from lpreg.figures import draw_curves  # here: matplotlib takes a second to import
+
+    folder = Folder(source or _latest())
+    frames = terminal.print_tables(folder)
+    try:
+        drawn = draw_curves(frames, folder.path / "figures")
+    except OSError as error:
+        raise FolderError(f"cannot draw in {folder}: {error.strerror or error}") from None
+    terminal.print_drawn(drawn)
+    terminal.print_next(_after(folder, len(frames.results)))
+
+
+def _recipes(study: Study, asked: Sequence[str] | None) -> Iterable[str]:
+    names = ",".join(asked).split(",") if asked else study.recipe_names[:1]
+    for name in names:
+        if name not in (*study.recipe_names, "all"):
+            allowed = (*study.recipe_names, "all")
+            raise SpecError(f"--recipe {name}: {unknown('recipe', name, allowed)}")
+    return study.recipe_names if "all" in names else names
+
+
+def _resources(study: Study, device: Device, workers: int | None) -> Resources:
+    there = torch.cuda.is_available()
+    if device is Device.cuda and not there:
+        raise SpecError("--device cuda: torch finds no GPU here; use --device cpu")
+    on_gpu = there and device is not Device.cpu
+    cores = 1 if on_gpu else len(os.sched_getaffinity(0))
+    return Resources(
+        device="cuda" if on_gpu else "cpu",
+        workers=workers or study.plan.workers or max(1, cores // study.plan.threads),
+        threads=study.plan.threads,
+        width=study.plan.width,
+    )
+
+
+def _latest() -> Path:
+    found = sorted(Path("runs").glob("*/study.toml"), key=lambda file: file.stat().st_mtime)
+    if not found:
+        raise FolderError(f"runs/ holds no study; train one with: {_program()} run shapes --quick")
+    return found[-1].parent
+
+
+def _after(folder: Folder, stored: int) -> str:
+    """What to do when the tables have been read: the full study, the rest of it, more seeds."""
+    study = folder.study()
+    assert study is not None
+    full = study.name.removesuffix("-quick")
+    if full != study.name and full in sources.gallery():
+        return f"{_program()} run {full}"
+    source = study.name if study.name in sources.gallery() else folder.path / "study.toml"
+    again = f"{_program()} run {source} --out {folder}"
+    if stored < len(members(study)):
+        return f"{again} --recipe all"
+    return f"{again} --recipe all --seeds {2 * study.head.seeds}"
+
+
+def _program() -> str:
+    """What was typed to start this, in its shortest form."""
+    typed = Path(sys.argv[0])
+    if typed.name != "lpreg":
+        return "python -m lpreg"
+    found = shutil.which("lpreg")
+    return "lpreg" if found and Path(found).resolve() == typed.resolve() else str(typed)
+
+
+def _again(without: str = "") -> str:
+    return shlex.join([_program(), *(word for word in sys.argv[1:] if word != without)])

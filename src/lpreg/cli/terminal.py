@@ -1,0 +1,228 @@
+"""What is seen in a terminal: the progress bar and the tables."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from math import isnan
+from pathlib import Path
+from time import monotonic
+from typing import Self
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from lpreg.study.execute import Order
+from lpreg.study.member import Member, members
+from lpreg.study.plan import key, memory, seconds
+from lpreg.study.spec import Study
+from lpreg.study.store import Folder, Frames
+
+WIDE = 124
+"""Columns from which on an interval stands beside its mean, not under it."""
+
+
+class Bar:
+    """A progress bar on stderr: members done, epochs per second, time left. Silent in a pipe."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def begin(self, todo: Sequence[Sequence[Member]], costs: Sequence[float]) -> None:
+        self._todo, self._costs = todo, costs
+        self._steps = [0] * len(todo)
+        self._members = 0
+        self._start = monotonic()
+        self._bar = self._progress.add_task("", total=sum(costs), speed="")
+        self._show()
+
+    def step(self, stack: int, steps: int) -> None:
+        self._steps[stack] = steps
+        self._show()
+
+    def finish(self, stack: int) -> None:
+        self._steps[stack] = self._todo[stack][0].steps
+        self._members += len(self._todo[stack])
+        self._show()
+
+    def _show(self) -> None:
+        done, epochs = 0.0, 0.0
+        for stack, steps, cost in zip(self._todo, self._steps, self._costs, strict=True):
+            done += cost * steps / stack[0].steps
+            epochs += len(stack) * steps / stack[0].steps_per_epoch
+        speed = epochs / max(1e-3, monotonic() - self._start)
+        self._progress.update(
+            self._bar,
+            completed=done,
+            description=f"{self._members}/{sum(map(len, self._todo))} members",
+            speed=f"{speed:,.0f} epochs/s",
+        )
+
+
+def print_next(command: str) -> None:
+    """The last line of a command."""
+    print(f"next: {command}")
+
+
+def print_gallery(studies: Iterable[Study]) -> None:
+    """Names, sizes and titles of studies."""
+    table = _table("study", "members", "title")
+    for study in studies:
+        recipes = {name: len(members(study, [name])) for name in study.recipe_names}
+        sizes = ", ".join(f"{name} {count:,}" for name, count in recipes.items())
+        table.add_row(study.name, sizes, study.head.title)
+    _print(table)
+
+
+def print_agenda(order: Order) -> None:
+    """What a command would train, and what it would cost."""
+    _, agenda, stored = order.survey()
+    wanted = {member.id: member for member in order.wanted}
+    table = _table("recipe", "model", "members", "stored", "stacks", "widest", "memory", "time")
+    groups: dict[tuple[str, str], list[Member]] = {}
+    for member in order.wanted:
+        groups.setdefault((member.recipe.name, member.model.name), []).append(member)
+    todo = [[wanted[id] for id in stack.members] for stack in agenda.todo]
+    for (recipe, model), group in groups.items():
+        ids = {member.id for member in group}
+        own = [stack for stack in todo if stack[0].id in ids]
+        widest = max(map(len, own), default=0)
+        table.add_row(
+            recipe,
+            model,
+            f"{len(group):,}",
+            f"{len(ids & stored):,}",
+            f"{len(own):,}",
+            f"{widest}",
+            f"{memory(order.sizes[key(group[0])], widest) / 1e6:,.0f} MB",
+            _duration(sum(seconds(stack, order.sizes) for stack in own)),
+        )
+    _print(table)
+    resources = order.resources
+    whole = sum(seconds(stack, order.sizes) for stack in todo) / resources.workers
+    print(f"{len(todo)} stacks on {resources.workers} x {resources.device}, into {order.folder}")
+    print(
+        f"about {_duration(whole)}; a rough guess from the numbers of steps, samples and weights, "
+        "each column for one core"
+    )
+
+
+def print_tables(folder: Folder) -> Frames:
+    """Accuracy and weights for every recipe and model of a run folder."""
+    from lpreg.analysis import tables  # here: scipy takes a second to import
+
+    frames = folder.read()
+    study = folder.study()
+    title = "" if study is None else study.head.title or study.name
+    print(f"{title}: {len(frames.results):,} members in {folder}")
+    if frames.results.empty:
+        return frames
+    accuracy, weights = tables.accuracy(frames.results), tables.weights(frames.results)
+    for place, group in accuracy.groupby(["recipe", "data", "model"], sort=False):
+        recipe, data, model = place  # pyright: ignore[reportGeneralTypeIssues]
+        sizes = weights.loc[group.index]
+        number = int(sizes["weights"].max())
+        print(f"\n{model}, {number:,} weights, {data}, recipe {recipe}")
+        _print(_accuracies(group))
+        _print(_weights(sizes))
+    print("* the strength that does best on the validation part; mean ± standard deviation [95 % t "
+          "interval] over the seeds")  # fmt: skip
+    return frames
+
+
+def _accuracies(group: pd.DataFrame) -> Table:
+    percent = group["metric"].iloc[0] == "accuracy"
+    unit = " %" if percent else ""
+    names = [name + unit for name in ("train", "val", "test", "gap")]
+    table = _table("arm", "lam", "", "seeds", *names)
+    several = group["arm"].duplicated(keep=False)
+    for row, choice in zip(group.to_dict("records"), several, strict=True):
+        cells = [_interval(row, name, percent) for name in ("train", "val", "test", "gap")]
+        table.add_row(row["arm"], *_strength(row, choice), _seeds(row), *cells)
+    return table
+
+
+def _weights(group: pd.DataFrame) -> Table:
+    names = ("mean |w|", "exact zeros", "on dead inputs", "below 1e-3", "ratio to none")
+    table = _table("arm", "lam", "", "seeds", *names)
+    several = group["arm"].duplicated(keep=False)
+    for row, choice in zip(group.to_dict("records"), several, strict=True):
+        table.add_row(
+            row["arm"],
+            *_strength(row, choice),
+            _seeds(row),
+            _number(row["mean_abs_weight"], "#.3g"),
+            _number(row["zeros"], ",.0f"),
+            _number(row["zeros_dead"], ",.0f"),
+            _number(row["zeros_1e-3"], ",.0f"),
+            _number(row["ratio"], ".2f"),
+        )
+    return table
+
+
+def _interval(row: dict, name: str, percent: bool) -> str:
+    keys = [f"{name}_{each}" for each in ("mean", "sd", "low", "high")]
+    unit, style = (100, ".1f") if percent else (1, ".4g")
+    mean, sd, low, high = (_number(unit * row[key], style) for key in keys)
+    space = " " if _console().width >= WIDE else "\n"
+    return f"{mean} ± {sd}{space}[{low}, {high}]"
+
+
+def _strength(row: dict, several: bool) -> tuple[str, str]:
+    mark = "*" if several and row["chosen"] else ""
+    return _number(row["lam"], ".3g", missing=""), mark
+
+
+def _seeds(row: dict) -> str:
+    lost = row["diverged"]
+    return f"{row['n']}" + (f" ({lost} diverged)" if lost else "")
+
+
+def _number(value: float, style: str, missing: str = "-") -> str:
+    return missing if value is None or isnan(value) else format(value, style)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for column in columns:
+        text = column in ("arm", "study", "title", "recipe", "model")
+        table.add_column(column, justify="left" if text else "right", no_wrap=column == "arm")
+    return table
+
+
+def _console() -> Console:
+    """Stdout; a pipe or a file is as wide as the tables need."""
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+
+
+def _print(table: Table) -> None:
+    _console().print(table)
+
+
+def print_drawn(files: Sequence[Path]) -> None:
+    """Where the pictures are."""
+    if files:
+        print(f"{len(files)} pictures of learning curves in {files[0].parent}")

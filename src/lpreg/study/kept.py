@@ -1,0 +1,77 @@
+"""Networks from the weights that a run folder keeps."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from lpreg.study.errors import FolderError, SpecError, unknown
+from lpreg.study.network import builder
+from lpreg.study.store import Folder
+
+
+def load(folder: str | Path, **which: object) -> nn.Module:
+    """A trained network of a study, in evaluation mode, on the CPU.
+
+    Args:
+        folder: the run folder.
+        which: values of columns of `results` that say which member, such as arm="L1", model="h32",
+            lam=1e-4, seed=0; what all members share may be left out.
+
+    Raises:
+        SpecError: an unknown column; no member, or more than one, has these values.
+        FolderError: the folder holds no study, or not the weights of this member.
+    """
+    stored = Folder(folder).read().results
+    for column, value in which.items():
+        if column not in stored:
+            raise SpecError(unknown("column", column, stored.columns))
+        chosen = stored[stored[column] == value]
+        if chosen.empty:
+            raise SpecError(
+                f"no member with {column}={value!r} in {folder}; "
+                f"there are {column} = {_few(stored[column].unique())}"
+            )
+        stored = chosen
+    if len(stored) > 1:
+        differ = [c for c in KEYS if c in stored and stored[c].nunique(dropna=False) > 1]
+        column = next((c for c in differ if c not in which), "member")
+        raise SpecError(
+            f"{len(stored)} members in {folder} fit; say also which {column}: "
+            f"{_few(stored[column].unique())}"
+        )
+    return _rebuild(Path(folder), stored["member"].item())
+
+
+KEYS = ("data", "model", "recipe", "arm", "lam", "lr", "momentum", "batch_size", "seed")
+
+
+def _few(values) -> str:
+    shown = [str(value) for value in values[:8]]
+    return ", ".join(shown) + (", ..." if len(values) > 8 else "")
+
+
+def _rebuild(folder: Path, member: str) -> nn.Module:
+    for file in sorted((folder / "weights").glob("*.safetensors")):
+        try:
+            with safe_open(file, "pt") as tensors:
+                stored = tensors.keys()
+                names = [name for name in stored if name.startswith(f"{member}/")]
+                if names:
+                    state = {name.partition("/")[2]: tensors.get_tensor(name) for name in names}
+                    network = json.loads(tensors.metadata()["network"])
+                    return _filled(network, state)
+        except (SafetensorError, OSError) as error:
+            raise FolderError(f"{file} is damaged ({error})") from None
+    raise FolderError(
+        f"{folder} does not keep the weights of member {member}: of large models only those of "
+        'seed 0 are kept, unless the study says keep_weights = "all"'
+    )
+
+
+def _filled(network: dict, state: dict[str, torch.Tensor]) -> nn.Module:
+    model = builder(network)(torch.Generator())
+    model.to(next(iter(state.values())).dtype).load_state_dict(state)
+    return model.eval()

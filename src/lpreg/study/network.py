@@ -1,0 +1,96 @@
+"""The networks of a study: built for a data set, and tried out when a study is read."""
+
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import torch
+
+from lpreg import data, models, select
+from lpreg.data import Dataset, Parts
+from lpreg.study.errors import SpecError
+from lpreg.study.member import Member, members
+from lpreg.study.spec import Study
+from lpreg.train import Build
+
+
+def network(member: Member, dataset: Dataset) -> dict[str, Any]:
+    """What `lpreg.models.build` takes besides the generator: plain values, fit for JSON."""
+    sizes = {"inputs": dataset.x[0].numel(), "outputs": dataset.classes}
+    return {"kind": member.model.kind, **sizes, **member.options()}
+
+
+def builder(network: dict[str, Any]) -> Build:
+    """A function that makes such a network from a generator."""
+    options = {key: value for key, value in network.items() if key != "kind"}
+    return partial(models.build, network["kind"], **options)
+
+
+def parts(member: Member, dataset: Dataset) -> Parts:
+    """The data that a member trains on and is evaluated with."""
+    scaled = dataset.scaled() if member.recipe.inputs == "scaled" else dataset
+    return data.split(scaled, member.data.split.model_dump(), member.split_seed)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large one network is.
+
+    Attributes:
+        parameters: their number. weights: those that count as weights.
+        units: outputs of all layers for one sample.
+        samples: of all parts of its data.
+    """
+
+    parameters: int
+    weights: int
+    units: int
+    samples: int
+
+
+def check(study: Study, file: str) -> dict[str, Size]:
+    """Build everything once that a study asks for, and measure it.
+
+    Returns:
+        The size of each model on each data set, by "data/model".
+
+    Raises:
+        SpecError: a split larger than the data, options that a model refuses, or a `where`
+            that selects nothing.
+    """
+    sets = {}
+    for i, each in enumerate(study.data, 1):
+        try:
+            sets[each.name] = data.load(each.name)
+            data.split(sets[each.name], each.split.model_dump(), study.head.split_seed)
+        except ValueError as error:
+            raise SpecError(f"{file}: data {i}: {error}") from None
+    sizes: dict[str, Size] = {}
+    one = study.model_copy(update={"head": study.head.model_copy(update={"seeds": 1})})
+    made = cache(lambda key: models.build(generator=torch.Generator(), **dict(key)))
+    for member in members(one):
+        dataset = sets[member.data.name]
+        try:
+            model = made(_hashable(network(member, dataset)))
+            run = member.run()
+            if run.penalty is not None:
+                select.match(model, run.penalty, run.where)
+        except (ValueError, TypeError) as error:
+            place = f"recipe {member.recipe.name!r}, model {member.model.name!r}"
+            raise SpecError(f"{file}: {place}, arm {member.arm.name!r}: {error}") from None
+        sizes[f"{member.data.name}/{member.model.name}"] = _size(model, len(dataset.y))
+    return sizes
+
+
+def _size(model: torch.nn.Module, samples: int) -> Size:
+    shapes = [p.shape for p in model.parameters()]
+    return Size(
+        parameters=sum(shape.numel() for shape in shapes),
+        weights=sum(w.numel() for w in select.select(model, "weights").values()),
+        units=sum(shape[0] for shape in shapes if len(shape) > 1),
+        samples=samples,
+    )
+
+
+def _hashable(options: dict[str, Any]) -> tuple:
+    return tuple(options.items())

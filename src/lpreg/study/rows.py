@@ -1,0 +1,135 @@
+"""What is kept of a trained member: its rows in the three tables of a run folder."""
+
+from collections.abc import Mapping
+from math import ceil, inf, nan
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor
+
+from lpreg.study.member import Member
+from lpreg.train import Outcome, score
+
+THRESHOLDS = (0.0, *np.logspace(-8, 0, 25).tolist())
+"""Magnitudes up to which weights are counted."""
+
+POWERS = {"L0": 0.0, "L1": 1.0, "L2": 2.0, "LInf": inf}
+"""The p of the penalties that do not take it as an argument."""
+
+PARTS = ("train", "val", "test")
+
+Row = dict[str, Any]
+
+
+def result(study: str, member: Member, outcome: Outcome, weights: Mapping[str, Tensor]) -> Row:
+    """The row of `results`: what the member is, what became of it, and its last evaluation.
+
+    Args:
+        study: the name of the study.
+        member: what was trained.
+        outcome: what became of it.
+        weights: its last weight tensors, all that `where="weights"` selects, by name.
+
+    A diverged member has NaN where there is nothing to report.
+    """
+    metric, _ = score(member.recipe.loss)
+    curves = outcome.curves
+    sound = outcome.status == "ok"
+    names = [f"{part}_{name}" for part in PARTS for name in ("loss", metric)]
+    last = {name: float(curves[name][-1]) if sound else nan for name in names}
+    best = _best(curves[f"val_{metric}"], metric)
+    magnitudes = np.concatenate([w.abs().flatten().numpy() for w in weights.values()])
+    return {
+        "study": study,
+        "member": member.id,
+        "data": member.data.name,
+        "model": member.model.name,
+        "recipe": member.recipe.name,
+        "lr": member.recipe.lr,
+        "momentum": member.recipe.momentum,
+        "batch_size": member.batch_size,
+        **_treatment(member),
+        "seed": member.seed,
+        "status": outcome.status,
+        "epochs": ceil(outcome.step / member.steps_per_epoch),
+        "best_epoch": _epochs(curves, member)[best] if best is not None else 0,
+        "weights": len(magnitudes),
+        "zeros": int((magnitudes == 0).sum()),
+        "zeros_dead": outcome.zeros_dead,
+        "zeros_1e-3": int((magnitudes <= 1e-3).sum()),
+        "mean_abs_weight": float(magnitudes.mean(dtype=np.float64)) if sound else nan,
+        "penalty_value": float(curves["penalty_value"][-1]) if sound else nan,
+        "seconds": outcome.seconds,
+        **last,
+        f"best_val_{metric}": float(curves[f"val_{metric}"][best]) if best is not None else nan,
+    }
+
+
+def _treatment(member: Member) -> Row:
+    arm, term = member.arm, member.arm.penalty
+    where = arm.where
+    return {
+        "arm": arm.name,
+        "penalty": None if term is None else term.kind,
+        "p": None if term is None else POWERS.get(term.kind, term.p),
+        "lam": member.lam,
+        "l1_ratio": None if term is None else term.l1_ratio,
+        "dropout": arm.dropout or None,
+        "share": None,
+        "coupling": arm.coupling,
+        "where": ",".join(where) if isinstance(where, tuple) else where,
+    }
+
+
+def _best(values: np.ndarray, metric: str) -> int | None:
+    """The first evaluation that is best: highest accuracy, lowest squared error."""
+    if not len(values):
+        return None
+    return int(values.argmax() if metric == "accuracy" else values.argmin())
+
+
+def _epochs(curves: Mapping[str, np.ndarray], member: Member) -> list[int]:
+    return [ceil(step / member.steps_per_epoch) for step in curves["step"].tolist()]
+
+
+def curve(member: Member, outcome: Outcome) -> list[Row]:
+    """The rows of `curves`: one per evaluated epoch, until it diverged."""
+    columns = {name: each.tolist() for name, each in outcome.curves.items() if name != "step"}
+    columns["zeros"] = [int(zeros) for zeros in columns["zeros"]]
+    return [
+        {"member": member.id, "epoch": epoch, **dict(zip(columns, values, strict=True))}
+        for epoch, *values in zip(_epochs(outcome.curves, member), *columns.values(), strict=True)
+    ]
+
+
+def sparsity(member: Member, weights: Mapping[str, Tensor]) -> list[Row]:
+    """The rows of `sparsity`: per weight tensor, how many weights each threshold reaches."""
+    rows = []
+    for name, w in weights.items():
+        magnitudes = np.sort(w.abs().flatten().numpy())
+        counts = np.searchsorted(magnitudes, THRESHOLDS, side="right").tolist()
+        fixed = {"member": member.id, "tensor": name, "size": len(magnitudes)}
+        rows += [
+            {**fixed, "threshold": threshold, "count": count}
+            for threshold, count in zip(THRESHOLDS, counts, strict=True)
+        ]
+    return rows
+
+
+TEXTS = {"study", "member", "data", "model", "recipe", "arm", "penalty", "coupling", "where"}
+TEXTS |= {"status", "tensor"}
+COUNTS = {"batch_size", "seed", "epochs", "best_epoch", "epoch", "weights", "zeros", "zeros_dead"}
+COUNTS |= {"zeros_1e-3", "size", "count"}
+
+
+def table(rows: list[Row]) -> pa.Table:
+    """Rows as a table whose types depend on the names of its columns alone."""
+    names = list(rows[0]) if rows else ["member", "epoch"]
+    return pa.Table.from_pylist(rows, pa.schema([(name, _type(name)) for name in names]))
+
+
+def _type(name: str) -> pa.DataType:
+    if name in TEXTS:
+        return pa.string()
+    return pa.int64() if name in COUNTS else pa.float64()

@@ -1,0 +1,141 @@
+"""A study as data: it round-trips to TOML and refuses, with the place, what cannot be trained."""
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+import tomli_w
+from pydantic import Field, ValidationError, model_validator
+
+from lpreg.study.errors import SpecError, explain, unknown
+from lpreg.study.tables import Arm, Data, Head, Model, Plan, Recipe, Table, among, values
+
+
+class Study(Table):
+    """A grid of data x model x recipe x arm x strength x seed."""
+
+    head: Head = Field(alias="study")
+    data: tuple[Data, ...] = Field(min_length=1)
+    models: tuple[Model, ...] = Field(alias="model", min_length=1)
+    recipes: tuple[Recipe, ...] = Field(alias="recipe", min_length=1)
+    arms: tuple[Arm, ...] = Field(alias="arm", min_length=1)
+    quick: dict[str, Any] = Field(default_factory=dict)
+    plan: Plan = Plan()
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.head.name
+
+    @property
+    def recipe_names(self) -> tuple[str, ...]:
+        """The names of its recipes, each once."""
+        return tuple(dict.fromkeys(recipe.name for recipe in self.recipes))
+
+    def settings(self) -> Iterator[tuple[Recipe, Data, Model, Arm]]:
+        """Everything that is trained, arms resolved; one recipe per name, data set and model."""
+        for recipe in self.recipes:
+            for data in self.data:
+                for model in self.models:
+                    if recipe.applies(data.name, model.name):
+                        for arm in self.arms:
+                            if among(arm.name, recipe.arms):
+                                yield (
+                                    recipe,
+                                    data,
+                                    model,
+                                    arm.at(recipe.name, data.name, model.name),
+                                )
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        names = {
+            "data": [each.name for each in self.data],
+            "model": [each.name for each in self.models],
+            "arm": [each.name for each in self.arms],
+            "recipe": self.recipe_names,
+        }
+        for table in ("data", "model", "arm"):
+            for i, name in enumerate(names[table]):
+                if name in names[table][:i]:
+                    raise ValueError(f"{table} {i + 1}: the name {name!r} is taken by "
+                                     f"{table} {names[table].index(name) + 1}")  # fmt: skip
+        for i, recipe in enumerate(self.recipes, 1):
+            for key, table in (("data", "data"), ("models", "model"), ("arms", "arm")):
+                _all_known(f"recipe {i}: {key}", table, getattr(recipe, key), names[table])
+        for i, arm in enumerate(self.arms, 1):
+            for k, each in enumerate(arm.overrides, 1):
+                for key in ("recipe", "model", "data"):
+                    _all_known(f"arm {i}: for {k}: {key}", key, getattr(each, key), names[key])
+        return self
+
+    @model_validator(mode="after")
+    def _recipes_do_not_overlap(self) -> Self:
+        taken: dict[tuple[str, str, str], int] = {}
+        for i, recipe in enumerate(self.recipes, 1):
+            for data in self.data:
+                for model in self.models:
+                    if recipe.applies(data.name, model.name):
+                        key = (recipe.name, data.name, model.name)
+                        if key in taken:
+                            raise ValueError(
+                                f"recipe {i}: recipe {taken[key]} of the same name "
+                                f"{recipe.name!r} trains model {model.name!r} already"
+                            )
+                        taken[key] = i
+        return self
+
+    @model_validator(mode="after")
+    def _couplings_take_their_penalties(self) -> Self:
+        for i, arm in enumerate(self.arms, 1):
+            for recipe in self.recipes:
+                for data in self.data:
+                    for model in self.models:
+                        try:
+                            arm.at(recipe.name, data.name, model.name)
+                        except ValueError as error:
+                            raise ValueError(f"arm {i} ({arm.name}): {error}") from None
+        return self
+
+
+def parse(text: str, file: str = "study.toml") -> Study:
+    """The study that a TOML text describes.
+
+    Raises:
+        SpecError: it is no TOML, or no study; `file` is named, the place in it and what is allowed.
+    """
+    try:
+        return build(tomllib.loads(text), file)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{file}: not valid TOML: {error}") from None
+
+
+def build(document: dict[str, Any], file: str) -> Study:
+    """The study that a parsed document describes; errors as in `parse`."""
+    try:
+        return Study.model_validate(_frozen(document))
+    except ValidationError as error:
+        raise SpecError(f"{file}: {explain(error, Study)}") from None
+
+
+def document(study: Study) -> dict[str, Any]:
+    """The study as plain tables and lists, every default written out."""
+    return study.model_dump(by_alias=True, exclude_none=True)
+
+
+def dump(study: Study) -> str:
+    """The study as TOML; `parse` gives it back."""
+    return tomli_w.dumps(document(study))
+
+
+def _frozen(value: Any) -> Any:
+    """The same with tuples in the place of lists."""
+    if isinstance(value, dict):
+        return {key: _frozen(inner) for key, inner in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _all_known(place: str, what: str, given: Any, names: Iterable[str]) -> None:
+    for name in () if given is None else values(given):
+        if name not in names:
+            raise ValueError(f"{place}: {unknown(what, name, names)}")

@@ -1,0 +1,238 @@
+"""The run folder: what a study has given so far, in files that are only ever added.
+
+Each finished stack is one file in each of `curves`, `sparsity`, `weights` and `results`, written
+under a temporary name, synced and renamed; results come last, so that their presence means that the
+stack is finished. Whatever interrupts it leaves a folder from which the same command goes on.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import save_file
+
+from lpreg.study.errors import FolderError, SpecError
+from lpreg.study.member import members
+from lpreg.study.plan import Stack
+from lpreg.study.spec import Study, dump, parse
+
+TABLES = ("curves", "sparsity", "results")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a stack has given.
+
+    Attributes:
+        results, curves, sparsity: the rows of its members.
+        weights: "member/parameter" -> the last values, of the members whose weights are kept.
+        network: what `lpreg.models.build` needs to make the network again.
+    """
+
+    results: pa.Table
+    curves: pa.Table
+    sparsity: pa.Table
+    weights: Mapping[str, np.ndarray]
+    network: Mapping[str, Any]
+
+
+class Frames(NamedTuple):
+    """The tables of a run folder, members in the order of the study."""
+
+    results: pd.DataFrame
+    curves: pd.DataFrame
+    sparsity: pd.DataFrame
+
+
+class Folder:
+    """A run folder on disk, there or not yet. Only `locked` and what writes change anything."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def study(self) -> Study | None:
+        """The study that it holds; None when it is empty or not there.
+
+        Raises:
+            FolderError: it is no folder, cannot be read, or holds something else.
+        """
+        way_out = "choose another folder with --out"
+        if self.path.exists() and not self.path.is_dir():
+            raise FolderError(f"{self} is a file and no folder; {way_out}")
+        try:
+            names = [p.name for p in self.path.iterdir()] if self.path.exists() else []
+            if "study.toml" in names:
+                text = (self.path / "study.toml").read_text("utf-8")
+                return parse(text, f"{self}/study.toml")
+        except (OSError, UnicodeDecodeError) as error:
+            raise FolderError(f"cannot read {self}: {error}; {way_out}") from None
+        except SpecError as error:
+            raise FolderError(f"{error}; was it changed by hand? {way_out}") from None
+        if any(not name.endswith(".part") for name in names):
+            raise FolderError(f"{self} holds something that is no study of lpreg; {way_out}")
+        return None
+
+    def plan(self) -> list[Stack]:
+        """The stacks of plan.json."""
+        file = self.path / "plan.json"
+        if not file.exists():
+            return []
+        try:
+            stacks = json.loads(file.read_text("utf-8"))["stacks"]
+            return [Stack(tuple(s["members"]), s["device"], s["threads"]) for s in stacks]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise FolderError(
+                f"{file} is damaged; delete it: what is not finished is planned again"
+            ) from None
+
+    def stored(self) -> dict[str, tuple[str, ...]]:
+        """Finished stacks, by id, with the ids of their members.
+
+        Raises:
+            FolderError: a file of a finished stack is missing or damaged.
+        """
+        tables = {id: self._table(id, "results") for id in self._finished()}
+        for id in tables:
+            for kind in ("curves", "sparsity"):
+                self._checked(id, kind, pq.read_metadata)
+        return {id: tuple(table["member"].to_pylist()) for id, table in tables.items()}
+
+    def read(self) -> Frames:
+        """All that is stored; raises as `stored`, or when there is no study."""
+        study = self.study()
+        if study is None:
+            raise FolderError(f"{self} holds no study; train one with: lpreg run shapes --quick")
+        frames = {kind: self._frame(kind) for kind in TABLES}
+        order = {member.id: i for i, member in enumerate(members(study))}
+        return Frames(**{
+            kind: frame.assign(_=frame["member"].map(order))
+            .sort_values("_", kind="stable", ignore_index=True)
+            .drop(columns="_")
+            for kind, frame in frames.items()
+        })  # fmt: skip
+
+    def _finished(self) -> list[str]:
+        return sorted(p.stem for p in (self.path / "results").glob("*.parquet"))
+
+    def _frame(self, kind: str) -> pd.DataFrame:
+        tables = [self._table(id, kind) for id in self._finished()]
+        if not tables:
+            return pd.DataFrame({"member": pd.Series(dtype="str")})
+        return pa.concat_tables(tables, promote_options="default").to_pandas()
+
+    def _table(self, id: str, kind: str) -> pa.Table:
+        return self._checked(
+            id, kind, lambda file: pq.read_table(file, page_checksum_verification=True)
+        )
+
+    def _checked(self, id: str, kind: str, read: Callable[[Path], Any]) -> Any:
+        file = self.path / kind / f"{id}.parquet"
+        try:
+            return read(file)
+        except (pa.ArrowException, OSError) as error:
+            state = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
+            results = self.path / "results" / file.name
+            raise FolderError(
+                f"{file} {state}; delete {results} and its stack is trained again"
+            ) from None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other processes out for as long as this one lives in the block.
+
+        Raises:
+            FolderError: it cannot be made, or another process is in it.
+        """
+        with self._writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FolderError(
+                    f"another process is at work in {self}; "
+                    "wait until it ends, or choose another folder with --out"
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def begin(self, study: Study, plan: Sequence[Stack], environment: Mapping[str, Any]) -> None:
+        """Write what the folder is about to hold; to be called in `locked`."""
+        with self._writing():
+            for stale in self.path.rglob("*.part"):
+                stale.unlink()
+            self._write("study.toml", dump(study))
+            self._write("environment.json", json.dumps(environment, indent=2) + "\n")
+            stacks = [stack.as_json() for stack in plan]
+            self._write("plan.json", json.dumps({"stacks": stacks}, indent=1) + "\n")
+
+    def add(self, stack: Stack, trained: Trained) -> None:
+        """Store a finished stack."""
+        metadata = {"network": json.dumps(trained.network)}
+        with self._writing():
+            if trained.weights:
+                self._replace(
+                    f"weights/{stack.id}.safetensors",
+                    lambda part: save_file(dict(trained.weights), part, metadata),
+                )
+            for kind in TABLES:
+                table = getattr(trained, kind)
+                self._replace(
+                    f"{kind}/{stack.id}.parquet",
+                    lambda part, table=table: pq.write_table(
+                        table, part, compression="zstd", write_page_checksum=True
+                    ),
+                )
+
+    def _write(self, name: str, text: str) -> None:
+        self._replace(name, lambda part: part.write_text(text, "utf-8"))
+
+    def _replace(self, name: str, write: Callable[[Path], Any]) -> None:
+        """Write a file as a whole or not at all, whenever the power goes."""
+        file = self.path / name
+        file.parent.mkdir(exist_ok=True)
+        part = file.with_name(f".{file.name}.part")
+        write(part)
+        _sync(part)
+        part.replace(file)
+        _sync(file.parent)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FolderError(
+                f"cannot write to {self}: {error.strerror or error}; choose another with --out"
+            ) from None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(folder: str | Path) -> Frames:
+    """The tables of a run folder: `results`, `curves` and `sparsity`.
+
+    Raises:
+        FolderError: there is no study, or a file is damaged.
+    """
+    return Folder(folder).read()

@@ -1,0 +1,299 @@
+"""The tables that a study is made of: frozen, and refusing what does not exist.
+
+Names of penalties, models and the like are asked of their registries; nothing is listed twice.
+"""
+
+import inspect
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self, get_type_hints
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from lpreg import views
+from lpreg.data import DATA
+from lpreg.models import DROPOUT_PLACES, INITS, MODELS
+from lpreg.optim import COUPLINGS
+from lpreg.penalties import PENALTIES, Penalty
+from lpreg.study.errors import unknown
+from lpreg.train import DTYPES, LOSSES, OPTIMIZERS, SCHEDULES
+
+
+def _known(what: str, names: Iterable[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(unknown(what, value, names))
+        return value
+
+    return AfterValidator(check)
+
+
+def _axis(allowed: str, fits: Any) -> PlainValidator:
+    """A value, or several that make an axis of the grid."""
+
+    def check(value: Any) -> Any:
+        values = value if isinstance(value, tuple) else (value,)
+        if not values or len(set(values)) < len(values) or not all(map(fits, values)):
+            shown = list(value) if isinstance(value, tuple) else value
+            raise ValueError(f"{shown!r} is not {allowed}, or a list of such, all different")
+        return value
+
+    return PlainValidator(check)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_rate(value: Any) -> bool:
+    return _is_number(value) and 0 < value < float("inf")
+
+
+def _is_momentum(value: Any) -> bool:
+    return _is_number(value) and 0 <= value < 1
+
+
+def _is_batch(value: Any) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return whole or value == "all"
+
+
+def values(axis: Any) -> tuple:
+    """The values of a key that takes one or a list."""
+    return axis if isinstance(axis, tuple) else (axis,)
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Names = tuple[Name, ...]
+
+
+class Table(BaseModel):
+    """A table of a study: unknown keys and wrong types are refused, nothing changes later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Head(Table):
+    """[study]: its name (also of its folder), and what all its members have in common.
+
+    `seeds` is their number: seeds are 0, 1, ... `keep_weights` keeps the last weights of every
+    member of a small model and of the first seed of a larger one, or of "all".
+    """
+
+    name: Name
+    title: str = ""
+    source: str = ""
+    seeds: PositiveInt
+    split_seed: int = Field(0, ge=0)
+    keep_weights: Literal["small", "all"] = "small"
+
+
+class Split(Table):
+    """Samples per part."""
+
+    train: PositiveInt
+    val: PositiveInt
+    test: PositiveInt
+
+
+class Data(Table):
+    """[[data]]: a data set by its registered name, and how it is cut."""
+
+    name: Annotated[str, _known("data set", DATA)]
+    split: Split
+
+
+GIVEN = ("generator", "inputs", "outputs", "dropout", "dropout_at", "init")
+"""What data, recipe and arm say of a network: no option of a model."""
+
+
+class Model(Table):
+    """[[model]]: a network, its kind and the options of that kind."""
+
+    model_config = ConfigDict(extra="allow")
+    name: Name
+    kind: Annotated[str, _known("model kind", MODELS)]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of its kind that it sets."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Self:
+        hints = get_type_hints(MODELS[self.kind])
+        allowed = [k for k in inspect.signature(MODELS[self.kind]).parameters if k not in GIVEN]
+        for key, value in self.options.items():
+            if key not in allowed:
+                raise ValueError(unknown("key", key, ["name", "kind", *allowed]))
+            try:
+                TypeAdapter(hints[key]).validate_python(value, strict=True)
+            except ValidationError as error:
+                raise ValueError(f"{key} = {value!r}: {error.errors()[0]['msg']}") from None
+        return self
+
+
+class Recipe(Table):
+    """[[recipe]]: how to train. lr, momentum and batch_size take a list, which makes an axis.
+
+    `warmup` and `evaluate_every` count epochs; with batch_size "all" a step is an epoch. Several
+    recipes may share a name when they apply to different models or data sets: `models`, `data` and
+    `arms` say where a recipe applies, everywhere when left out.
+    """
+
+    name: Name
+    models: Names | None = None
+    data: Names | None = None
+    arms: Names | None = None
+    optimizer: Annotated[str, _known("optimizer", OPTIMIZERS)] = "adam"
+    lr: Annotated[float | tuple[float, ...], _axis("a number above 0", _is_rate)]
+    momentum: Annotated[float | tuple[float, ...], _axis("in [0, 1)", _is_momentum)] = 0.0
+    nesterov: bool = False
+    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
+    batch_size: Annotated[
+        int | str | tuple[int | str, ...], _axis('a whole number above 0 or "all"', _is_batch)
+    ] = 64
+    epochs: PositiveInt | None = None
+    steps: PositiveInt | None = None
+    schedule: Annotated[str, _known("schedule", SCHEDULES)] = "constant"
+    warmup: int = Field(0, ge=0)
+    loss: Annotated[str, _known("loss", LOSSES)] = "cross_entropy"
+    evaluate_every: PositiveInt = 1
+    inputs: Literal["raw", "scaled"] = "raw"
+    init: Annotated[str, _known("init", INITS)] | None = None
+    dropout_at: Annotated[str, _known("dropout_at", DROPOUT_PLACES)] | None = None
+    dtype: Annotated[str, _known("dtype", DTYPES)] = "float32"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("a recipe has either epochs or steps, and this one has "
+                             + ("neither" if self.epochs is None else "both"))  # fmt: skip
+        takes = inspect.signature(OPTIMIZERS[self.optimizer]).parameters
+        moves = any(values(self.momentum))
+        for key, given in (("momentum", moves), ("nesterov", self.nesterov)):
+            if given and key not in takes:
+                raise ValueError(f"{key} belongs to sgd; {self.optimizer} does not take it")
+        if self.nesterov and not all(values(self.momentum)):
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+    def applies(self, data: str, model: str) -> bool:
+        """Whether it trains this model on this data set."""
+        return among(data, self.data) and among(model, self.models)
+
+
+class Term(Table):
+    """A penalty: its kind, and the arguments of that kind. A list of `lam` makes an axis."""
+
+    kind: Annotated[str, _known("penalty", PENALTIES)]
+    lam: Annotated[float | tuple[float, ...], _axis("a number", _is_number)]
+    p: float | None = None
+    l1_ratio: float | None = None
+    scope: str | None = None
+    view: str | None = None
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        given = self.model_dump(exclude_none=True)
+        allowed = list(inspect.signature(PENALTIES[self.kind]).parameters)
+        for key in given:
+            if key != "kind" and key not in allowed:
+                raise ValueError(unknown(f"key of {self.kind}", key, ["kind", *allowed]))
+        if self.view is not None and self.view not in views.__all__:
+            raise ValueError(unknown("view", self.view, views.__all__))
+        for lam in values(self.lam):
+            self.at(lam).build()
+        return self
+
+    def at(self, lam: float) -> "Term":
+        """The same with this one strength."""
+        return self.model_copy(update={"lam": float(lam)})
+
+    def build(self) -> Penalty:
+        """The penalty object, for a term with a single strength.
+
+        Raises:
+            ValueError: an argument that the penalty refuses.
+        """
+        arguments = self.model_dump(exclude={"kind"}, exclude_none=True)
+        if self.view is not None:
+            arguments["view"] = getattr(views, self.view)()
+        try:
+            return PENALTIES[self.kind](**arguments)
+        except TypeError as error:
+            raise ValueError(f"{self.kind}: {error}") from None
+
+
+class Treatment(Table):
+    """What an arm does to training; what is left out changes nothing."""
+
+    penalty: Term | None = None
+    coupling: Annotated[str, _known("coupling", COUPLINGS)] | None = None
+    where: str | tuple[str, ...] | None = None
+    dropout: float | None = Field(None, ge=0, lt=1)
+
+
+class Override(Treatment):
+    """[[arm.for]]: what differs under some recipes, models or data sets."""
+
+    recipe: Name | Names | None = None
+    model: Name | Names | None = None
+    data: Name | Names | None = None
+
+    def applies(self, recipe: str, data: str, model: str) -> bool:
+        """Whether it stands for this recipe, data set and model."""
+        pairs = ((recipe, self.recipe), (data, self.data), (model, self.model))
+        return all(among(name, None if only is None else values(only)) for name, only in pairs)
+
+
+class Arm(Treatment):
+    """[[arm]]: one treatment of a study."""
+
+    name: Name
+    overrides: tuple[Override, ...] = Field((), alias="for")
+
+    def at(self, recipe: str, data: str, model: str) -> "Arm":
+        """The arm as it is under this recipe: overrides done, defaults in their place.
+
+        Raises:
+            ValueError: a coupling that does not take the penalty, or one without a penalty.
+        """
+        says = {key: getattr(self, key) for key in Treatment.model_fields}
+        for each in self.overrides:
+            if each.applies(recipe, data, model):
+                own = {key: getattr(each, key) for key in Treatment.model_fields}
+                says |= {key: value for key, value in own.items() if value is not None}
+        term = says["penalty"]
+        if term is None:
+            for key in ("coupling", "where"):
+                if says[key] is not None:
+                    raise ValueError(f"{key} = {says[key]!r} without a penalty")
+        else:
+            says["coupling"] = says["coupling"] or "loss"
+            says["where"] = says["where"] or "weights"
+            COUPLINGS[says["coupling"]].check(term.at(values(term.lam)[0]).build())
+        says["dropout"] = says["dropout"] or 0.0
+        return Arm.model_construct(name=self.name, overrides=(), **says)
+
+
+class Plan(Table):
+    """[plan]: how to spread the work; changes no result but the last digits in float32."""
+
+    width: PositiveInt | None = None
+    workers: PositiveInt | None = None
+    threads: PositiveInt = 1
+
+
+def among(name: str, only: Iterable[str] | None) -> bool:
+    """Whether a list, None for all names, has this name."""
+    return only is None or name in only
