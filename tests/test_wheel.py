@@ -38,6 +38,9 @@ STUDY = """
 name = "tiny"
 seeds = 2
 
+[plan]
+workers = 1
+
 [[data]]
 name = "digits"
 split = { train = 100, val = 50, test = 50 }

@@ -145,8 +145,8 @@ def test_a_regression_has_the_loss_alone():
     assert len(draw(frame(Run(*errors))).axes) == 2
 
 
-@pytest.mark.parametrize(("decades", "scale"), [(3, "log"), (1, "linear")])
-def test_the_loss_is_logarithmic_where_it_spans_decades(decades: float, scale: str):
+@pytest.mark.parametrize(("decades", "scale"), [(5, "log"), (1.5, "log"), (0.8, "linear")])
+def test_the_loss_is_logarithmic_where_it_falls_far(decades: float, scale: str):
     loss, accuracy = draw(frame(run({"L2": [0.05]}, decades=decades))).axes
     assert (loss.get_yscale(), accuracy.get_yscale()) == (scale, "linear")
 

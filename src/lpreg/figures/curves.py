@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from lpreg.analysis import chosen
 
@@ -31,7 +31,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "val": {"label": "validation", "color": "#0072B2", "linestyle": (0, (3.2, 1.0))},
     "test": {"label": "test", "color": "#E69F00", "linestyle": (0, (1.1, 0.8))},
 }
-PLAIN = {"label": "validation without a penalty", "color": "#CC79A7", "linewidth": 1.1}
+PLAIN = {"label": "validation of none", "color": "#CC79A7", "linewidth": 1.1}
 ENDINGS: dict[str, dict[str, Any]] = {
     "png": {"dpi": 150, "metadata": {"Software": None}},
     "svg": {"metadata": {"Date": None, "Creator": None}},
@@ -81,7 +81,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     An arm is a block of two panels, task loss over accuracy (a regression has the loss alone).
     Seeds are faint and their mean is bold; a member that diverged is faint and has no part in the
     mean. All panels share their epochs, and all of one kind their scale, logarithmic for a task
-    loss that spans decades.
+    loss that falls to less than a tenth.
 
     Args:
         frame: what `frame` gives, for one data set, recipe and model.
@@ -202,8 +202,8 @@ def _scale(means: Mapping[str, Mapping[str, pd.Series]], metric: str) -> dict[st
     if metric == "loss":
         values = np.concatenate(lines)
         low, high = values[values > 0].min(), values.max()
-        if high / low > 30:
-            return {"yscale": "log", "ylim": (low / 1.5, high * 1.5)}
+        if high / low > 10:
+            return {"yscale": "log", "ylim": (low / 1.3, high * 1.3)}
         return {"ylim": (0, 1.05 * high)}
     # an accuracy first climbs from guessing, which may start below the panel
     settled = np.concatenate([line[line.index >= 0.25 * line.index.max()] for line in lines])
@@ -220,6 +220,10 @@ def _style(axes: Axes, page: Page, block: int, row: int, metric: str) -> None:
     # without the last label, which would touch the first one of the panel on the right
     axes.xaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))
     axes.yaxis.set_minor_locator(NullLocator())
+    if axes.get_yscale() == "log":
+        decades = np.log10(axes.get_ylim()[1] / axes.get_ylim()[0])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if decades < 3 else (1.0,)))
+        axes.yaxis.set_major_formatter(lambda value, _: _number(value))
     axes.set_ylabel({"loss": "task loss"}.get(metric, metric) if first else "", fontsize=TEXT)
     axes.set_xlabel("epoch" if lowest else "", fontsize=TEXT)
 
