@@ -1,5 +1,7 @@
 """Losses against their formulas, at the edges where the plain formula breaks; schedules."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -67,7 +69,7 @@ def test_schedules_start_at_one_after_the_warm_up(schedule):
     values = [factor(schedule, step, 100, warmup=10) for step in range(100)]
     assert values[:10] == pytest.approx([(k + 1) / 10 for k in range(10)])
     assert values[10] == 1.0
-    assert all(a >= b > 0 for a, b in zip(values[10:], values[11:], strict=False))
+    assert all(a >= b > 0 for a, b in pairwise(values[10:]))
 
 
 def test_cosine_is_half_in_the_middle_and_nothing_at_the_end():
