@@ -5,9 +5,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Where PyTorch keeps its CPU builds: the default index would add gigabytes of CUDA packages.
-# `make TORCH_INDEX= study` takes the default index's build, for those who have a GPU.
-TORCH_INDEX := https://download.pytorch.org/whl/cpu
+# PyTorch first and alone, by the exact version: another package's range could take a newer one.
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
@@ -41,7 +39,7 @@ $(VENV)/.lab: pyproject.toml constraints.txt
 	done; \
 	echo "lpreg needs Python 3.11 or newer, and neither python3.11 nor python3 is one: install it, or name it with make PYTHON=..." >&2; \
 	exit 2
-	@$(PIP) install -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	@$(PIP) install $(TORCH)
 	@$(PIP) install -c constraints.txt -e '.[lab]'
 	@touch $@
 
