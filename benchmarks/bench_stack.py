@@ -158,7 +158,7 @@ def engine_tasks(
     tasks = []
     for dropout in sorted({m.get("dropout", 0.0) for m in everyone}):
         group = [m for m in everyone if m.get("dropout", 0.0) == dropout]
-        pieces = max(-(-len(group) // width(size, "cpu")), min(CORES, len(group)))
+        pieces = max(-(-len(group) // width(size, BATCH, "cpu")), min(CORES, len(group)))
         cuts = [len(group) * k // pieces for k in range(pieces + 1)]
         tasks += [(hidden, group[a:b], epochs) for a, b in pairwise(cuts)]
     return sorted(tasks, key=lambda task: -len(task[1]))

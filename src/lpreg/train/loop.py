@@ -12,9 +12,9 @@ from lpreg.train.batches import Batches, Noise
 from lpreg.train.metrics import LOSSES, constant_inputs
 from lpreg.train.recipe import DTYPES, Build, Outcome, Parts, Recipe, Run, generator
 from lpreg.train.record import Record
-from lpreg.train.schedule import factor
 from lpreg.train.segments import arrange, segments
 from lpreg.train.stack import Stack
+from lpreg.train.stepper import Stepper
 
 
 def train_stack(
@@ -57,9 +57,7 @@ def _train(build, runs, parts, recipe, device, tick) -> list[Outcome]:
     stack = Stack([build(generator(seed, "init")).to(dtype) for seed in seeds], dtype, device)
     batches = Batches(x, y, seeds, recipe.batch_size)
     noise = Noise(stack, x, seeds)
-    rates = torch.tensor([run.lr for run in runs], dtype=dtype, device=device)[:, None]
-    top = max(run.lr for run in runs)
-    optimizer = recipe.make_optimizer([stack.flat], top, fused=True)
+    stepper = Stepper(recipe, stack.flat, [run.lr for run in runs])
     penalties = segments(stack, runs)
     record = Record(stack, penalties, parts, recipe)
     loss = _per_member(recipe.loss, shared=batches.shared)
@@ -72,12 +70,9 @@ def _train(build, runs, parts, recipe, device, tick) -> list[Outcome]:
         stack.backward(loss(stack(inputs, shared=batches.shared), targets))
         for segment in penalties:
             segment.add_gradient(stack)
-        optimizer.param_groups[0]["lr"] = top * factor(
-            recipe.schedule, step, recipe.steps, recipe.warmup
-        )
-        _step(optimizer, stack.flat.data, rates / top)
+        stepper.step(step)
         for segment in penalties:
-            segment.update(stack, optimizer, rates / top)
+            segment.update(stack, stepper)
         if recipe.evaluates(step + 1):
             record.evaluate(step + 1)
             stack.model.train()
@@ -92,17 +87,3 @@ def _cast(tensor: Tensor, dtype: torch.dtype, device: str) -> Tensor:
 
 def _per_member(loss: str, *, shared: bool) -> Callable[[Tensor, Tensor], Tensor]:
     return vmap(LOSSES[loss], in_dims=(0, None if shared else 0))
-
-
-def _step(optimizer: torch.optim.Optimizer, weights: Tensor, share: Tensor) -> None:
-    """One step of the optimizer in which each member takes its share of the learning rate.
-
-    The update of an elementwise optimizer is proportional to its rate, so that a member with
-    another rate goes that part of the way.
-    """
-    if bool((share == 1).all()):
-        optimizer.step()
-        return
-    before = weights.clone()
-    optimizer.step()
-    torch.lerp(before, weights, share.expand_as(weights), out=weights)

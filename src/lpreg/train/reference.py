@@ -34,7 +34,7 @@ def train_reference(build: Build, run: Run, parts: Parts, recipe: Recipe) -> Out
     optimizer = recipe.make_optimizer(list(model.parameters()), run.lr)
     order_of, noise_of = generator(run.seed, "batches"), generator(run.seed, "dropout")
     size = recipe.batch_size or len(y)
-    per_epoch = ceil(len(y) / size)
+    per_epoch, order = ceil(len(y) / size), torch.arange(len(y))
     latent: dict[Tensor, tuple[Tensor, Tensor]] = {}
     curves = [_evaluate(model, penalised, parts, recipe, 0)]
 

@@ -1,19 +1,21 @@
 """Penalties in a stack: members with the same kind of penalty share one vectorised call."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import vmap
 
-from lpreg.optim import COUPLINGS, Coupling, metric
+from lpreg.optim import COUPLINGS, Coupling
 from lpreg.penalties import Penalty
 from lpreg.select import match
 from lpreg.train.recipe import Run
 from lpreg.train.stack import Stack
+from lpreg.train.stepper import Stepper
 
 Kind = tuple[str, tuple[tuple[Penalty, tuple[str, ...]], ...]]
 """Coupling, and for each penalty without its strengths the names of the tensors it acts on."""
@@ -98,7 +100,7 @@ class Segment:
         self.has_gradient = coupling.gradient(runs[0], first) is not None
         self.latent = [self._map(coupling.init, block.read(stack.flat.data)) for block in blocks]
 
-    def _map(self, method, *args):
+    def _map(self, method: Callable[..., Any], *args: Any) -> Any:
         """`method(penalty, *args)` for every member with its own strengths."""
         return vmap(lambda data, *args: method(self.structure.with_data(data), *args))(
             self.data, *args
@@ -117,31 +119,14 @@ class Segment:
             extra = self._map(self.coupling.gradient, block.read(stack.flat.data))
             block.add(stack.flat.grad, extra)
 
-    def update(self, stack: Stack, optimizer: torch.optim.Optimizer, share: Tensor) -> None:
-        """After the step: what the coupling makes of the weights.
-
-        `share` (stack, 1) is each member's part of the optimizer's learning rate.
-        """
-        group, state = optimizer.param_groups[0], optimizer.state[stack.flat]
+    def update(self, stack: Stack, stepper: Stepper) -> None:
+        """After the step: what the coupling makes of the weights."""
         for i, block in enumerate(self.blocks):
-
-            def sees(value, block=block):
-                whole = isinstance(value, Tensor) and value.shape == stack.flat.shape
-                return block.read(value) if whole else value
-
-            step = self.coupling.step(
-                group["lr"],
-                lambda sees=sees: metric(
-                    type(optimizer), group, {key: sees(value) for key, value in state.items()}
-                ),
-            )
-            if step is None:
+            size = stepper.size(self.coupling, self.rows, block.read)
+            if size is None:
                 return
-            weights = block.read(stack.flat.data)
-            steps = torch.as_tensor(step, dtype=weights.dtype, device=weights.device)
-            steps = steps * share[self.rows].view(-1, *[1] * max(0, steps.dim() - 1))
             weights, self.latent[i] = self._map(
-                self.coupling.update, weights, steps, self.latent[i]
+                self.coupling.update, block.read(stack.flat.data), size, self.latent[i]
             )
             block.write(stack.flat.data, weights)
 

@@ -1,0 +1,67 @@
+"""One stock optimizer for a whole stack, with a learning rate per member."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lpreg.optim import Coupling, metric
+from lpreg.train.recipe import Recipe
+from lpreg.train.schedule import factor
+
+
+class Stepper:
+    """Steps the rows of a matrix, each at its own rate.
+
+    An elementwise optimizer moves every row by itself, and its update is proportional to the
+    learning rate: it runs at the highest rate, and every row goes its share of the way.
+    """
+
+    def __init__(self, recipe: Recipe, flat: nn.Parameter, rates: Sequence[float]) -> None:
+        self._recipe, self._flat, self._top = recipe, flat, max(rates)
+        self._alike = min(rates) == self._top
+        share = [rate / self._top for rate in rates]
+        self._share = torch.tensor(share, dtype=flat.dtype, device=flat.device)
+        self._optimizer = recipe.make_optimizer([flat], self._top, fused=True)
+
+    def step(self, number: int) -> None:
+        """Step `number`, counted from 0, along `flat.grad`."""
+        recipe = self._recipe
+        rate = self._top * factor(recipe.schedule, number, recipe.steps, recipe.warmup)
+        self._optimizer.param_groups[0]["lr"] = rate
+        if self._alike:
+            self._optimizer.step()
+            return
+        weights = self._flat.data
+        before = weights.clone()
+        self._optimizer.step()
+        torch.lerp(before, weights, self._share[:, None].expand_as(weights), out=weights)
+
+    def size(
+        self, coupling: Coupling, rows: slice, read: Callable[[Tensor], Tensor]
+    ) -> Tensor | None:
+        """The step that a coupling takes on a part of the matrix, for each of its members.
+
+        Args:
+            coupling: asks for the rate or for the optimizer's metric, or for nothing (None).
+            rows: the members of the part.
+            read: gives the part, (members, ...), of any matrix.
+
+        Returns:
+            (members,), or (members, ...) where the metric has a value per weight.
+        """
+        group, flat = self._optimizer.param_groups[0], self._flat
+
+        def of_part() -> float | Tensor:
+            state = {
+                key: read(value) if value.shape == flat.shape else value
+                for key, value in self._optimizer.state[flat].items()
+            }
+            return metric(type(self._optimizer), group, state)
+
+        size = coupling.step(group["lr"], of_part)
+        if size is None:
+            return None
+        size = torch.as_tensor(size, dtype=flat.dtype, device=flat.device)
+        share = self._share[rows]
+        return size * share.view(-1, *[1] * (size.dim() - 1)) if size.dim() else size * share
