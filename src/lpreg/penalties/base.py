@@ -6,7 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from lpreg.penalties.compose import Sum
 
+Scope = Literal["tensor", "model"]
 Strength = float | Tensor
 """A number for people, a (batched) 0-d tensor inside a stack."""
 
@@ -32,7 +33,7 @@ class Penalty(ABC):
     """A sum over the entries of w."""
     smooth: bool = False
     """Differentiable everywhere."""
-    scope: str = "tensor"
+    scope: Scope = "tensor"
     """"tensor", or "model": one value over all penalised tensors together, as one vector."""
     strengths: ClassVar[tuple[str, ...]] = ("lam",)
     """The fields that are data."""
@@ -113,10 +114,14 @@ class Penalty(ABC):
             object.__setattr__(other, name, strength)
         return other
 
+    def addends(self) -> tuple[Penalty, ...]:
+        """The terms of which it is the sum."""
+        return (self,)
+
     def __add__(self, other: Penalty) -> Sum:
         from lpreg.penalties.compose import Sum  # which is built on this module
 
-        return Sum((self, other))
+        return Sum((self, other)) if isinstance(other, Penalty) else NotImplemented
 
 
 def check_strength(penalty: Penalty, name: str) -> None:
@@ -147,6 +152,11 @@ def like(x: Tensor, number: float | Tensor) -> Tensor:
 def precise(device: torch.device) -> torch.dtype:
     """The longest dtype of a device."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def nonzero(a: Tensor) -> Tensor:
+    """Magnitudes, never below the smallest normal number."""
+    return a.clamp(min=torch.finfo(a.dtype).tiny)
 
 
 def total(x: Tensor) -> Tensor:

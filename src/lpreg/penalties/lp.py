@@ -29,6 +29,7 @@ from lpreg.penalties.base import (
     checked,
     infinite_unless_zero,
     like,
+    nonzero,
     precise,
     total,
 )
@@ -323,11 +324,6 @@ def prox_power(v: Tensor, t: Tensor, p: float) -> Tensor:
     least = 2 * (1 - p) / (2 - p)
     jump = math.log(p / (2 - p)) + (1 - p) * math.log(least)
     return torch.where(log_k >= jump, 0.0, x)
-
-
-def nonzero(a: Tensor) -> Tensor:
-    """Magnitudes, never below the smallest normal number."""
-    return a.clamp(min=torch.finfo(a.dtype).tiny)
 
 
 def cube_root(a: Tensor) -> Tensor:

@@ -1,0 +1,216 @@
+"""The norms themselves, lam * ||w||_p: of a whole tensor here, of its groups in `group`.
+
+A norm is the largest <x, q> over the q of its dual ball, which decides everything at w = 0:
+no movement where the dual norm of the gradient is at most lam (1/p + 1/q = 1).
+
+Prox of lam ||x||_2 in a diagonal metric, with t_i = lam step_i: x_i = v_i r / (r + t_i), where r,
+the norm of x, solves sum (v_i / (r + t_i))^2 = 1; zero if the sum is at most 1 at r = 0 already.
+Prox of lam max |x|: x = sign(v) min(|v|, tau), where sum max(|v_i| - tau, 0) / t_i = 1; zero if the
+sum is at most 1 at tau = 0. Both roots are found from the left by Newton's method, on functions on
+which it cannot overshoot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lpreg.penalties.base import Penalty, Scope, Strength, checked, like, nonzero, precise
+from lpreg.penalties.lp import L1, soft
+
+ROOT_STEPS = 16
+"""Newton steps for the roots above. A search among tensors of up to 8000 entries with steps spread
+over 17 decades found none that needs more than 12 (tests/penalties/test_norms.py)."""
+
+
+class WholeNorm(Penalty):
+    """What LInf and Norm share: lam * ||w||_p of a whole tensor, or of all tensors together."""
+
+    lam: Strength
+    p: float
+    scope: Scope
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scope not in ("tensor", "model"):
+            name = type(self).__name__
+            raise ValueError(f"{name}: scope = {self.scope!r}, but it must be 'tensor' or 'model'.")
+
+    @property
+    def _dual_p(self) -> float:
+        return {1: math.inf, math.inf: 1.0}.get(self.p) or self.p / (self.p - 1)
+
+    def value(self, w: Tensor) -> Tensor:
+        dtype = torch.promote_types(w.dtype, torch.float32)
+        return self.lam * norm(w.reshape(1, -1).to(dtype), self.p).sum()
+
+    def gradient(self, w: Tensor) -> Tensor:
+        return self.lam * direction(w.reshape(1, -1), self.p).view_as(w)
+
+    def _prox(self, v: Tensor, step: Tensor) -> Tensor:
+        if self.p not in PROX:
+            raise ValueError(
+                f"{self!r} has no exact prox: p must be 1, 2 or inf; use coupling 'loss', or "
+                f"Lp({self.lam!r}, {self.p!r}), which has one for every p."
+            )
+        if step.dim():
+            step = step.expand_as(v).reshape(1, -1)
+        return PROX[self.p](v.reshape(1, -1), self.lam * step).view_as(v)
+
+    def _settled(self, dual: Tensor) -> Tensor:
+        rows = dual.reshape(1, -1)
+        return on_the_ball(rows, norm(rows, self._dual_p), self.lam).view_as(dual)
+
+    def lam_max(self, grad_at_zero: Tensor) -> Tensor:
+        return norm(grad_at_zero.reshape(1, -1), self._dual_p).squeeze()
+
+    def distance(self, w: Tensor, grad: Tensor) -> Tensor:
+        """(1,), Euclidean; at w = 0 and p outside {1, 2, inf} in the dual norm. p = 1: like w."""
+        if self.p == 1:
+            return L1(0.0).with_data((self.lam,)).distance(w, grad)
+        rows, slope = w.reshape(1, -1), grad.reshape(1, -1)
+        if self.p in PROX:  # outside the dual ball by v minus its projection, which is the prox
+            held = norm(PROX[self.p](slope, like(slope, self.lam)), 2)
+        else:
+            held = (norm(slope, self._dual_p) - self.lam).clamp(min=0.0)
+        if self.p == math.inf:
+            moved = from_face(rows, slope, like(slope, self.lam))
+        else:
+            moved = norm(slope + self.lam * direction(rows, self.p), 2)
+        return torch.where((rows == 0).all(-1, keepdim=True), held, moved).squeeze(-1)
+
+    def split(self) -> tuple[Penalty | None, Penalty | None]:
+        return (L1(0.0).with_data((self.lam,)) if self.p == 1 else self), None
+
+    def parts(self) -> tuple[Strength | None, Strength | None, tuple[Penalty, ...]]:
+        return (self.lam, None, ()) if self.p == 1 else super().parts()
+
+
+@dataclass(frozen=True)
+class LInf(WholeNorm):
+    """lam * max |w|. Its prox cuts the largest entries down to one level.
+
+    `scope="model"`: the largest of all penalised tensors together (coupling 'loss' only).
+    """
+
+    lam: Strength
+    scope: Scope = "tensor"
+    p = math.inf
+
+
+@dataclass(frozen=True)
+class Norm(WholeNorm):
+    """lam * (sum |w|^p)^(1/p), the norm itself, 1 <= p <= inf. Exact prox for p = 1, 2 and inf.
+
+    `scope="model"`: the norm of all penalised tensors together (coupling 'loss' only).
+    """
+
+    lam: Strength
+    p: float
+    scope: Scope = "tensor"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "p", checked(self, "p", "from 1 to inf", lambda p: p >= 1))
+        object.__setattr__(self, "separable", self.p == 1)
+
+
+def norm(g: Tensor, p: float) -> Tensor:
+    """(groups, 1) from (groups, size), for any magnitudes; its autograd gradient at 0 is 0."""
+    peak = g.detach().abs().amax(-1, keepdim=True)
+    peak = torch.where(peak > 0, peak, 1.0)
+    return peak * torch.linalg.vector_norm(g / peak, p, dim=-1, keepdim=True)
+
+
+def direction(g: Tensor, p: float) -> Tensor:
+    """The gradient of `norm`, like g: 0 at g = 0, shared by the largest entries if p = inf."""
+    size = norm(g, p)
+    if p == math.inf:
+        largest = (g.abs() == size).to(g.dtype)
+        return g.sign() * largest / largest.sum(-1, keepdim=True)
+    share = g / torch.where(size > 0, size, 1.0)
+    return share if p == 2 else share.sign() * share.abs() ** (p - 1)
+
+
+def prox_euclidean(v: Tensor, t: Tensor) -> Tensor:
+    """Prox of the Euclidean norm of each row: v (groups, size), t = lam * step, 0-d or like v."""
+    long = precise(v.device)
+    rows, t = v.to(long), t.to(long)
+    if not t.dim():
+        size = norm(rows, 2)
+        return (rows * ((size - t).clamp(min=0.0) / nonzero(size))).to(v.dtype)
+    peak = nonzero(rows.abs().amax(-1, keepdim=True))
+    t = t / peak
+    radius = euclidean_root(rows / peak, t)
+    return (rows * torch.where(t > 0, radius / nonzero(radius + t), 1.0)).to(v.dtype)
+
+
+def euclidean_root(v: Tensor, t: Tensor) -> Tensor:
+    """The root r >= 0 of sum (v / (r + t))^2 = 1 per row, or 0: Newton on 1/sqrt(sum) = 1.
+
+    That function is concave and increasing, and linear if all t agree (More and Sorensen 1983).
+    """
+    radius = (v.abs() - t).amax(-1, keepdim=True).clamp(min=0.0)
+    for _ in range(ROOT_STEPS):
+        reach = nonzero(radius + t)
+        square = (v / reach).square()
+        total = square.sum(-1, keepdim=True)
+        slope = nonzero((square / reach).sum(-1, keepdim=True))
+        radius = (radius + (total.sqrt() - 1) * (total / slope)).clamp(min=0.0)
+    return radius
+
+
+def prox_largest(v: Tensor, t: Tensor) -> Tensor:
+    """Prox of the largest magnitude of each row: v (groups, size), t = lam * step like v or 0-d."""
+    level = water_level(v.abs(), t).clamp(min=0.0)
+    return v.clamp(-level, level)
+
+
+def water_level(a: Tensor, t: Tensor) -> Tensor:
+    """(groups, 1): the tau with sum max(a - tau, 0) / t = 1 per row; -inf in a is left out.
+
+    Newton's method on a convex piecewise linear function, from the level at which one entry alone
+    would do: at most as many steps as it has pieces, each at least halving slope or excess
+    (Condat 2016, "Fast projection onto the simplex", for one t).
+    """
+    t = nonzero(t).expand_as(a)
+    least = t.amin(-1, keepdim=True)
+    share = least / t
+    level = (a - t).amax(-1, keepdim=True)
+    for _ in range(ROOT_STEPS):
+        over = (a - level).clamp(min=0.0)
+        excess = (over * share).sum(-1, keepdim=True) - least
+        slope = torch.where(over > 0, share, 0.0).sum(-1, keepdim=True)
+        level = level + excess.clamp(min=0.0) / nonzero(slope)
+    return level
+
+
+def from_face(w: Tensor, slope: Tensor, lam: Tensor) -> Tensor:
+    """(groups, 1): distance of -slope from the subgradients of lam max |w| at w != 0.
+
+    Those live on the entries of largest magnitude, with the sign of w, and sum to lam there.
+    """
+    a = w.abs()
+    top = a == a.amax(-1, keepdim=True)
+    pull = -slope * w.sign()
+    level = water_level(torch.where(top, pull, -torch.inf), lam)
+    held = torch.where(top, (pull - level).clamp(min=0.0), 0.0)
+    return norm(pull - held, 2)
+
+
+def on_the_ball(dual: Tensor, size: Tensor, radius: Strength) -> Tensor:
+    """Rows of a dual, put back on the sphere of their ball if only rounding took them off."""
+    touching = (size - radius).abs() <= 1e-6 * radius
+    return torch.where(touching, dual * (radius / nonzero(size)), dual)
+
+
+PROX: dict[float, Callable[[Tensor, Tensor], Tensor]] = {
+    1.0: soft,
+    2.0: prox_euclidean,
+    math.inf: prox_largest,
+}
+"""The prox of t ||x||_p for rows x, as a function of (v, t)."""
