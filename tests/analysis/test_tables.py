@@ -111,10 +111,10 @@ def test_regressions_and_classifications_in_one_study():
 
 
 def test_the_chosen_members_are_marked_whatever_the_index():
-    frame = results([*at(1, 0.7, 0.7), *at(2, 0.9, 0.9)])
-    frame.index = pd.Index([7, 7, 3, 3])
+    frame = results([*at(2, 0.7, 0.7), *at(1, 0.9, 0.9), *at(3, 0.8)])
+    frame.index = pd.Index([7, 7, 3, 3, 0])
     marks = chosen(frame)
-    assert marks.tolist() == [False, False, True, True]
+    assert marks.tolist() == [False, False, True, True, False]
     assert marks.index.equals(frame.index)
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from lpreg.figures import draw_curves
 from lpreg.figures.curves import draw, frame
 
-EPOCHS = np.arange(0, 41, 2)
+EPOCHS = np.arange(0, 3001, 150)
 ARMS = {
     "none": [np.nan],
     "L1": [1e-5, 1e-4, 1e-3],
@@ -42,7 +42,7 @@ def run(
     results, curves = [], []
     for recipe, model, (arm, strengths) in product(recipes, models, arms.items()):
         for lam, seed in product(strengths, range(seeds)):
-            fall = 10 ** (-decades * EPOCHS / EPOCHS[-1]) * (1 + 0.1 * seed)
+            fall = 10 ** (-decades * EPOCHS / EPOCHS[-1]) * (1 + 0.1 * seed**2)
             curve = pd.DataFrame({"member": f"m{len(results)}", "epoch": EPOCHS})
             for lag, part in enumerate(("train", "val", "test")):
                 curve[f"{part}_loss"] = 2.3 * fall + 0.01 * lag
@@ -60,7 +60,7 @@ def diverge(frames: Run, arm: str, *seeds: int) -> Run:
     lost = (results["arm"] == arm) & results["seed"].isin(seeds)
     results.loc[lost, "status"] = "diverged"
     results.loc[lost, results.columns.str.endswith(("_loss", "_accuracy"))] = np.nan
-    gone = curves["member"].isin(results.loc[lost, "member"]) & (curves["epoch"] > 6)
+    gone = curves["member"].isin(results.loc[lost, "member"]) & (curves["epoch"] > EPOCHS[3])
     return Run(results, curves.loc[~gone])
 
 
@@ -125,7 +125,7 @@ def test_a_diverged_member_is_named_and_has_no_part_in_the_mean():
     loss, _ = panels(figure, "L2", of=2)
     drawn = lines(loss)["training"]
     assert drawn[:, 0].tolist() == EPOCHS.tolist()
-    assert drawn[0, 1] == pytest.approx(2.3 * np.mean([1, 1.2]))
+    assert drawn[0, 1] == pytest.approx(2.3 * np.mean([1, 1.4]))
     assert [text.get_text() for text in loss.texts] == ["L2", "λ = 0.05, 1 of 3 diverged"]
 
 
