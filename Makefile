@@ -6,6 +6,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # PyTorch first and alone, by the exact version: another package's range could take a newer one.
+# On Linux its default build brings CUDA. Without a GPU the CPU build is gigabytes smaller:
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make study
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
@@ -39,7 +41,7 @@ $(VENV)/.lab: pyproject.toml constraints.txt
 	done; \
 	echo "lpreg needs Python 3.11 or newer, and neither python3.11 nor python3 is one: install it, or name it with make PYTHON=..." >&2; \
 	exit 2
-	@$(PIP) install $(TORCH)
+	@$(PIP) install -c constraints.txt $(TORCH)
 	@$(PIP) install -c constraints.txt -e '.[lab]'
 	@touch $@
 
