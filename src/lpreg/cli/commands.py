@@ -190,8 +190,10 @@ def _program() -> str:
     if typed.name != "lpreg":
         return "python -m lpreg"
     found = shutil.which("lpreg")
-    return "lpreg" if found and Path(found).resolve() == typed.resolve() else str(typed)
+    if found and Path(found).resolve() == typed.resolve():
+        return "lpreg"
+    return shlex.quote(str(typed))
 
 
 def _again(without: str = "") -> str:
-    return shlex.join([_program(), *(word for word in sys.argv[1:] if word != without)])
+    return f"{_program()} {shlex.join(word for word in sys.argv[1:] if word != without)}"

@@ -138,7 +138,7 @@ def print_tables(folder: Folder) -> Frames:
     for place, group in accuracy.groupby(["recipe", "data", "model"], sort=False):
         recipe, data, model = place  # pyright: ignore[reportGeneralTypeIssues]
         sizes = weights.loc[group.index]
-        number = int(sizes["weights"].max())
+        number = frames.results.loc[frames.results["model"] == model, "weights"].max()
         print(f"\n{model}, {number:,} weights, {data}, recipe {recipe}")
         _print(_accuracies(group))
         _print(_weights(sizes))

@@ -92,7 +92,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     figure = Figure(page.size)
     for row, metric in enumerate(metrics):
         means = _means(frame, metric)
-        scale = {"xlim": (frame["epoch"].min(), frame["epoch"].max()), **_scale(means, metric)}
+        first, last = frame["epoch"].min(), frame["epoch"].max()
+        scale = {"xlim": (first, max(first + 1, last)), **_scale(means, metric)}
         for block, arm in enumerate(arms):
             axes = figure.add_axes(page.panel(block, row))
             axes.set(**scale)

@@ -40,8 +40,10 @@ def place(loc: Iterable[int | str]) -> str:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first mistake that pydantic found in data for `model`, with its place."""
-    first = error.errors(include_url=False)[0]
+    """One of the mistakes that pydantic found in data for `model`, with its place."""
+    found = error.errors(include_url=False)
+    # a misspelt key is missing under its right name too: the wrong one says more
+    first = min(found, key=lambda each: each["type"] != "extra_forbidden")
     *table, key = first["loc"] or ("",)
     message = first["msg"][:1].lower() + first["msg"][1:]
     if first["type"] == "extra_forbidden":

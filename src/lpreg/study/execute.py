@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from lpreg import __version__, data, select
@@ -66,9 +67,10 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
 
 
 def _kept(task: Task, pairs: Sequence[tuple[Member, Outcome]], weights: int) -> dict[str, Any]:
+    # safetensors writes the bytes as they lie, and stacks keep matrices transposed
     everyone = task.keep_all or weights < KEEP_BELOW
     return {
-        f"{member.id}/{name}": value.numpy()
+        f"{member.id}/{name}": np.ascontiguousarray(value.numpy())
         for member, outcome in pairs
         if everyone or member.seed == 0
         for name, value in outcome.state.items()

@@ -8,6 +8,8 @@ from itertools import pairwise
 from math import ceil
 from os import sysconf
 
+import torch
+
 from lpreg.study.member import Member
 from lpreg.study.network import Size
 
@@ -43,18 +45,20 @@ class Stack:
         return {"id": self.id, **asdict(self)}
 
 
-def width(size: Size, device: str) -> int:
+def width(size: Size, batch_size: int, device: str) -> int:
     """How many members of one architecture a stack takes at most.
 
     Small layers leave a processor waiting for the next call, so that many networks cost hardly
-    more than one; wide layers fill it alone. The steps are where `benchmarks/bench_stack.py`
-    turns on a CPU; a GPU is filled by far more.
+    more than one; wide layers fill it alone, and so do layers whose outputs leave its caches. The
+    steps are where `benchmarks/bench_stack.py` turns on a CPU; a GPU is filled by far more.
     """
     if device != "cpu":
         return max(1, 40_000_000 // size.weights)
+    outputs = 4 * batch_size * size.units
+    cached = max(1, 16_000_000 // outputs)
     if size.weights <= 20_000:
-        return 80
-    return 4 if size.weights <= 400_000 else 1
+        return min(80, cached)
+    return min(4, cached) if size.weights <= 400_000 else 1
 
 
 def memory(size: Size, members: int) -> int:
@@ -67,24 +71,28 @@ def memory(size: Size, members: int) -> int:
 
 
 def fits(size: Size, resources: Resources) -> int:
-    """How many members half of the machine's memory holds in every worker at once."""
-    if resources.device != "cpu":
-        return width(size, resources.device)
-    half = sysconf("SC_PAGE_SIZE") * sysconf("SC_PHYS_PAGES") // 2
-    return max(1, half // resources.workers // memory(size, 1))
+    """How many members half of the memory there is holds, in every worker at once."""
+    if resources.device == "cpu":
+        there = sysconf("SC_PAGE_SIZE") * sysconf("SC_PHYS_PAGES")
+    else:
+        there = torch.cuda.get_device_properties(resources.device).total_memory
+    return max(1, there // 2 // resources.workers // memory(size, 1))
 
 
 def seconds(members: Sequence[Member], sizes: Sizes) -> float:
     """What a stack costs one CPU thread, roughly.
 
-    Each step has a fixed cost for the stack, and then 6 operations per weight and sample at
-    15 thousand million per second; measured on the study `shapes` on one core of a server.
+    Each step costs the stack a fixed 5 ms, and each member 6 operations per weight and sample at
+    100 thousand million a second, 9 ns per unit and sample, and 16 ns per weight for optimizer and
+    penalty. Fitted to the models of the study `shapes` on one core of a server, within a factor of
+    two; a sample that is only evaluated counts as a third.
     """
     first = members[0]
     size = sizes[key(first)]
-    samples = first.batch_size + size.samples / (first.recipe.evaluate_every * 3)
-    per_member = 6 * size.parameters * samples / 15e9 + 2e-8 * size.parameters
-    return first.steps * (1e-3 + len(members) * per_member)
+    evaluated = size.samples / (first.recipe.evaluate_every * first.steps_per_epoch)
+    samples = first.batch_size + evaluated / 3
+    each = samples * (6e-11 * size.weights + 9e-9 * size.units) + 16e-9 * size.parameters
+    return first.steps * (5e-3 + len(members) * each)
 
 
 def key(member: Member) -> str:
@@ -117,7 +125,7 @@ def _pieces(group: list[Member], sizes: Sizes, resources: Resources, share: floa
     if resources.width is not None:
         return ceil(len(group) / resources.width)
     size = sizes[key(group[0])]
-    widest = min(width(size, resources.device), fits(size, resources))
+    widest = min(width(size, group[0].batch_size, resources.device), fits(size, resources))
     balanced = ceil(seconds(group, sizes) / share) if resources.workers > 1 else 1
     return min(len(group), max(ceil(len(group) / widest), balanced))
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import Any, Self
 
 import tomli_w
@@ -33,19 +34,14 @@ class Study(Table):
         return tuple(dict.fromkeys(recipe.name for recipe in self.recipes))
 
     def settings(self) -> Iterator[tuple[Recipe, Data, Model, Arm]]:
-        """Everything that is trained, arms resolved; one recipe per name, data set and model."""
-        for recipe in self.recipes:
-            for data in self.data:
-                for model in self.models:
-                    if recipe.applies(data.name, model.name):
-                        for arm in self.arms:
-                            if among(arm.name, recipe.arms):
-                                yield (
-                                    recipe,
-                                    data,
-                                    model,
-                                    arm.at(recipe.name, data.name, model.name),
-                                )
+        """Everything that is trained, arms as they are there (`Arm.at`)."""
+        for recipe, data, model, arm in self._settings():
+            yield recipe, data, model, arm.at(recipe.name, data.name, model.name)
+
+    def _settings(self) -> Iterator[tuple[Recipe, Data, Model, Arm]]:
+        for recipe, data, model, arm in product(self.recipes, self.data, self.models, self.arms):
+            if recipe.applies(data.name, model.name) and among(arm.name, recipe.arms):
+                yield recipe, data, model, arm
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
@@ -72,29 +68,26 @@ class Study(Table):
     @model_validator(mode="after")
     def _recipes_do_not_overlap(self) -> Self:
         taken: dict[tuple[str, str, str], int] = {}
-        for i, recipe in enumerate(self.recipes, 1):
-            for data in self.data:
-                for model in self.models:
-                    if recipe.applies(data.name, model.name):
-                        key = (recipe.name, data.name, model.name)
-                        if key in taken:
-                            raise ValueError(
-                                f"recipe {i}: recipe {taken[key]} of the same name "
-                                f"{recipe.name!r} trains model {model.name!r} already"
-                            )
-                        taken[key] = i
+        everything = product(enumerate(self.recipes, 1), self.data, self.models)
+        for (i, recipe), data, model in everything:
+            if not recipe.applies(data.name, model.name):
+                continue
+            first = taken.setdefault((recipe.name, data.name, model.name), i)
+            if first != i:
+                raise ValueError(
+                    f"recipe {i}: recipe {first}, of the same name {recipe.name!r}, "
+                    f"trains model {model.name!r} already"
+                )
         return self
 
     @model_validator(mode="after")
     def _couplings_take_their_penalties(self) -> Self:
-        for i, arm in enumerate(self.arms, 1):
-            for recipe in self.recipes:
-                for data in self.data:
-                    for model in self.models:
-                        try:
-                            arm.at(recipe.name, data.name, model.name)
-                        except ValueError as error:
-                            raise ValueError(f"arm {i} ({arm.name}): {error}") from None
+        for recipe, data, model, arm in self._settings():
+            try:
+                arm.at(recipe.name, data.name, model.name)
+            except ValueError as error:
+                number = self.arms.index(arm) + 1
+                raise ValueError(f"arm {number} ({arm.name}): {error}") from None
         return self
 
 

@@ -112,6 +112,12 @@ class Data(Table):
     split: Split
 
 
+VIEWS = {
+    name: each
+    for name, each in vars(views).items()
+    if isinstance(each, type) and each.__module__ == views.__name__ and not inspect.isabstract(each)
+}
+
 GIVEN = ("generator", "inputs", "outputs", "dropout", "dropout_at", "init")
 """What data, recipe and arm say of a network: no option of a model."""
 
@@ -200,17 +206,18 @@ class Term(Table):
     p: float | None = None
     l1_ratio: float | None = None
     scope: str | None = None
-    view: str | None = None
+    view: Annotated[str, _known("view", VIEWS)] | None = None
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
-        given = self.model_dump(exclude_none=True)
-        allowed = list(inspect.signature(PENALTIES[self.kind]).parameters)
+        given = self.model_dump(exclude={"kind"}, exclude_none=True)
+        takes = inspect.signature(PENALTIES[self.kind]).parameters
         for key in given:
-            if key != "kind" and key not in allowed:
-                raise ValueError(unknown(f"key of {self.kind}", key, ["kind", *allowed]))
-        if self.view is not None and self.view not in views.__all__:
-            raise ValueError(unknown("view", self.view, views.__all__))
+            if key not in takes:
+                raise ValueError(unknown(f"key of {self.kind}", key, ["kind", *takes]))
+        for key, argument in takes.items():
+            if key not in given and argument.default is argument.empty:
+                raise ValueError(f"{key!r} is missing, which {self.kind} needs")
         for lam in values(self.lam):
             self.at(lam).build()
         return self
@@ -227,11 +234,8 @@ class Term(Table):
         """
         arguments = self.model_dump(exclude={"kind"}, exclude_none=True)
         if self.view is not None:
-            arguments["view"] = getattr(views, self.view)()
-        try:
-            return PENALTIES[self.kind](**arguments)
-        except TypeError as error:
-            raise ValueError(f"{self.kind}: {error}") from None
+            arguments["view"] = VIEWS[self.view]()
+        return PENALTIES[self.kind](**arguments)
 
 
 class Treatment(Table):

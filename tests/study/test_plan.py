@@ -1,0 +1,99 @@
+"""The plan: every member once, alike members together, the same plan every time."""
+
+from itertools import pairwise
+
+import pytest
+
+from lpreg.study import members, parse
+from lpreg.study.network import Size
+from lpreg.study.plan import Resources, Stack, agenda, seconds, stacks, width
+from tests.study.tiny import TINY
+
+STUDY = parse(TINY)
+ALL = members(STUDY)
+OF = {member.id: member for member in ALL}
+SIZES = {"digits/small": Size(444, 444, 16, 210), "digits/deep": Size(374, 360, 19, 210)}
+RESOURCES = [
+    Resources(workers=workers, width=width) for workers in (1, 2, 7) for width in (None, 3)
+]
+
+
+@pytest.mark.parametrize("resources", RESOURCES, ids=str)
+def test_every_member_is_planned_once_among_its_like(resources: Resources):
+    planned = stacks(ALL, SIZES, resources)
+    assert sorted(id for stack in planned for id in stack.members) == sorted(OF)
+    for stack in planned:
+        assert len({OF[id].stackable() for id in stack.members}) == 1
+        assert len(stack.members) <= (resources.width or 80)
+
+
+@pytest.mark.parametrize("resources", RESOURCES, ids=str)
+def test_a_plan_is_a_function_of_what_is_asked(resources: Resources):
+    again = members(parse(TINY))
+    assert stacks(ALL, SIZES, resources) == stacks(again, SIZES, resources)
+    assert [s.id for s in stacks(ALL, SIZES, resources)] == [
+        s.id for s in stacks(again, SIZES, resources)
+    ]
+
+
+def test_the_longest_stack_comes_first_and_none_outlasts_a_workers_share():
+    wide = members(parse(TINY.replace("seeds = 2", "seeds = 40")))
+    of = {member.id: member for member in wide}
+    planned = stacks(wide, SIZES, Resources(workers=3))
+    costs = [seconds([of[id] for id in stack.members], SIZES) for stack in planned]
+    assert all(a >= b for a, b in pairwise(costs))
+    assert costs[0] <= 1.3 * sum(costs) / 3
+
+
+def test_dropout_and_plain_members_are_different_networks():
+    for stack in stacks(ALL, SIZES, Resources()):
+        assert len({OF[id].arm.dropout for id in stack.members}) == 1
+
+
+def test_larger_networks_and_larger_batches_make_narrower_stacks():
+    sizes = [Size(n, n, 200, 1797) for n in (1_000, 300_000, 10_000_000)]
+    assert [width(size, 64, "cpu") for size in sizes] == [80, 4, 1]
+    assert width(sizes[0], 719, "cpu") < 80
+    assert width(sizes[1], 64, "cuda") > 4
+
+
+def planned() -> list[Stack]:
+    return stacks(ALL, SIZES, Resources(width=3))
+
+
+def test_nothing_is_left_when_all_is_finished():
+    plan = planned()
+    work = agenda(ALL, plan, {stack.id for stack in plan}, SIZES, Resources())
+    assert work.todo == []
+    assert work.plan == plan
+
+
+@pytest.mark.parametrize("finished", [0, 1, 4])
+def test_a_resumed_run_repeats_the_stacks_as_they_were_planned(finished: int):
+    plan = planned()
+    done = {stack.id for stack in plan[:finished]}
+    work = agenda(ALL, plan, done, SIZES, Resources(workers=2))
+    assert {stack.id for stack in work.todo} == {stack.id for stack in plan[finished:]}
+    assert {stack.id for stack in work.plan} == {stack.id for stack in plan}
+
+
+def test_a_part_dissolves_the_stacks_that_it_cuts_and_leaves_the_others_for_later():
+    plan = planned()
+    wanted = [m for m in ALL if m.model.name == "small" and m.seed == 0]
+    work = agenda(wanted, plan, set(), SIZES, Resources())
+    trained = sorted(id for stack in work.todo for id in stack.members)
+    assert trained == sorted(m.id for m in wanted)
+    kept = {stack.id for stack in work.plan} & {stack.id for stack in plan}
+    asked = set(trained)
+    assert kept >= {stack.id for stack in plan if asked.isdisjoint(stack.members)}
+    rest = agenda(ALL, work.plan, {stack.id for stack in work.todo}, SIZES, Resources())
+    assert sorted(trained + [id for stack in rest.todo for id in stack.members]) == sorted(OF)
+
+
+def test_more_seeds_are_planned_beside_what_there_is():
+    plan = planned()
+    more = members(parse(TINY.replace("seeds = 2", "seeds = 3")))
+    work = agenda(more, plan, {stack.id for stack in plan}, SIZES, Resources())
+    assert sorted(id for stack in work.todo for id in stack.members) == sorted(
+        member.id for member in more if member.seed == 2
+    )
