@@ -58,9 +58,8 @@ class Penalty(ABC):
 
         `step` >= 0 is a number, a 0-d tensor, or a tensor like v: a diagonal metric, as Adam's.
         """
-        dtype = torch.promote_types(v.dtype, torch.float32)
-        wide = v.to(dtype)
-        return self._prox(wide, like(wide, step).to(dtype)).to(v.dtype)
+        x = wide(v)
+        return self._prox(x, like(x, step).to(x.dtype)).to(v.dtype)
 
     @abstractmethod
     def _prox(self, v: Tensor, step: Tensor) -> Tensor:
@@ -159,9 +158,9 @@ def nonzero(a: Tensor) -> Tensor:
     return a.clamp(min=torch.finfo(a.dtype).tiny)
 
 
-def total(x: Tensor) -> Tensor:
-    """The sum, never in less than float32."""
-    return x.sum(dtype=torch.promote_types(x.dtype, torch.float32))
+def wide(x: Tensor) -> Tensor:
+    """x in float32 at least."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def infinite_unless_zero(grad: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lpreg.penalties.base import Penalty, Strength, total
+from lpreg.penalties.base import Penalty, Strength, precise, wide
 from lpreg.penalties.norms import direction, norm, on_the_ball, prox_euclidean
 
 
@@ -36,8 +36,8 @@ class Group(Penalty):
     view: View
 
     def value(self, w: Tensor) -> Tensor:
-        g = self.view.groups(w)
-        return self._lam(g) * total(norm(g, 2))
+        g = self.view.groups(wide(w))
+        return self._lam(g) * norm(g, 2).sum()
 
     def gradient(self, w: Tensor) -> Tensor:
         g = self.view.groups(w)
@@ -47,7 +47,8 @@ class Group(Penalty):
         g = self.view.groups(v)
         if step.dim():
             step = self.view.groups(step.expand_as(v))
-        return self.view.back(prox_euclidean(g, self._lam(g) * step), v)
+        t = self._lam(g) * step.to(precise(v.device))
+        return self.view.back(prox_euclidean(g, t), v)
 
     def _settled(self, dual: Tensor) -> Tensor:
         g = self.view.groups(dual)

@@ -31,7 +31,7 @@ from lpreg.penalties.base import (
     like,
     nonzero,
     precise,
-    total,
+    wide,
 )
 
 
@@ -44,7 +44,7 @@ class L0(Penalty):
     separable = True
 
     def value(self, w: Tensor) -> Tensor:
-        return self.lam * total((w != 0).to(w.dtype))
+        return self.lam * wide((w != 0).to(w.dtype)).sum()
 
     def gradient(self, w: Tensor) -> Tensor:
         return torch.zeros_like(w)
@@ -70,7 +70,7 @@ class L1(Penalty):
     separable = True
 
     def value(self, w: Tensor) -> Tensor:
-        return self.lam * total(w.abs())
+        return self.lam * wide(w).abs().sum()
 
     def gradient(self, w: Tensor) -> Tensor:
         return self.lam * w.sign()
@@ -106,7 +106,7 @@ class L2(Penalty):
     smooth = True
 
     def value(self, w: Tensor) -> Tensor:
-        return self.lam * total(w * w)
+        return self.lam * wide(w).square().sum()
 
     def gradient(self, w: Tensor) -> Tensor:
         return 2 * self.lam * w
@@ -146,10 +146,11 @@ class Lp(Penalty):
         object.__setattr__(self, "smooth", self.p > 1)
 
     def value(self, w: Tensor) -> Tensor:
-        a = w.abs()
-        if self.p < 1:  # away from 0 for autograd, which sees an infinite slope there
-            return self.lam * total(torch.where(a > 0, torch.where(a > 0, a, 1.0) ** self.p, 0.0))
-        return self.lam * total(a**self.p)
+        a = wide(w).abs()
+        if self.p >= 1:
+            return self.lam * (a**self.p).sum()
+        away = torch.where(a > 0, a, 1.0)  # autograd must not meet the infinite slope at 0
+        return self.lam * torch.where(a > 0, away**self.p, 0.0).sum()
 
     def gradient(self, w: Tensor) -> Tensor:
         slope = (self.lam * self.p) * w.abs() ** (self.p - 1)

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lpreg.penalties.base import Penalty, Scope, Strength, checked, like, nonzero, precise
+from lpreg.penalties.base import Penalty, Scope, Strength, checked, like, nonzero, precise, wide
 from lpreg.penalties.lp import L1, soft
 
 ROOT_STEPS = 16
 """Newton steps for the roots above. A search among tensors of up to 8000 entries with steps spread
 over 17 decades found none that needs more than 12 (tests/penalties/test_norms.py)."""
+LAST_STEPS = 2
 
 
 class WholeNorm(Penalty):
@@ -45,8 +46,7 @@ class WholeNorm(Penalty):
         return {1: math.inf, math.inf: 1.0}.get(self.p) or self.p / (self.p - 1)
 
     def value(self, w: Tensor) -> Tensor:
-        dtype = torch.promote_types(w.dtype, torch.float32)
-        return self.lam * norm(w.reshape(1, -1).to(dtype), self.p).sum()
+        return self.lam * norm(wide(w).reshape(1, -1), self.p).sum()
 
     def gradient(self, w: Tensor) -> Tensor:
         return self.lam * direction(w.reshape(1, -1), self.p).view_as(w)
@@ -59,7 +59,8 @@ class WholeNorm(Penalty):
             )
         if step.dim():
             step = step.expand_as(v).reshape(1, -1)
-        return PROX[self.p](v.reshape(1, -1), self.lam * step).view_as(v)
+        t = self.lam * step.to(precise(v.device))
+        return PROX[self.p](v.reshape(1, -1), t).view_as(v)
 
     def _settled(self, dual: Tensor) -> Tensor:
         rows = dual.reshape(1, -1)
@@ -138,8 +139,7 @@ def direction(g: Tensor, p: float) -> Tensor:
 
 def prox_euclidean(v: Tensor, t: Tensor) -> Tensor:
     """Prox of the Euclidean norm of each row: v (groups, size), t = lam * step, 0-d or like v."""
-    long = precise(v.device)
-    rows, t = v.to(long), t.to(long)
+    rows, t = v.to(precise(v.device)), t.to(precise(v.device))
     if not t.dim():
         size = norm(rows, 2)
         return (rows * ((size - t).clamp(min=0.0) / nonzero(size))).to(v.dtype)
@@ -166,7 +166,7 @@ def euclidean_root(v: Tensor, t: Tensor) -> Tensor:
 
 def prox_largest(v: Tensor, t: Tensor) -> Tensor:
     """Prox of the largest magnitude of each row: v (groups, size), t = lam * step like v or 0-d."""
-    level = water_level(v.abs(), t).clamp(min=0.0)
+    level = water_level(v.abs(), t).clamp(min=0.0).to(v.dtype)
     return v.clamp(-level, level)
 
 
@@ -174,19 +174,28 @@ def water_level(a: Tensor, t: Tensor) -> Tensor:
     """(groups, 1): the tau with sum max(a - tau, 0) / t = 1 per row; -inf in a is left out.
 
     Newton's method on a convex piecewise linear function, from the level at which one entry alone
-    would do: at most as many steps as it has pieces, each at least halving slope or excess
-    (Condat 2016, "Fast projection onto the simplex", for one t).
+    would do; each step at least halves the slope or the excess. The last steps are taken in the
+    longest dtype of the device and may go down, by what rounding had added.
     """
+    level = (a - t.to(a.dtype)).amax(-1, keepdim=True)
+    for _ in range(ROOT_STEPS):
+        level = level + rise(a, t.to(a.dtype), level).clamp(min=0.0)
+    long = precise(a.device)
+    a, t, level = a.to(long), t.to(long), level.to(long)
+    for _ in range(LAST_STEPS):
+        level = level + rise(a, t, level)
+    return level
+
+
+def rise(a: Tensor, t: Tensor, level: Tensor) -> Tensor:
+    """The Newton step of `water_level`, in units in which no entry of 1 / t overflows."""
     t = nonzero(t).expand_as(a)
     least = t.amin(-1, keepdim=True)
     share = least / t
-    level = (a - t).amax(-1, keepdim=True)
-    for _ in range(ROOT_STEPS):
-        over = (a - level).clamp(min=0.0)
-        excess = (over * share).sum(-1, keepdim=True) - least
-        slope = torch.where(over > 0, share, 0.0).sum(-1, keepdim=True)
-        level = level + excess.clamp(min=0.0) / nonzero(slope)
-    return level
+    over = (a - level).clamp(min=0.0)
+    excess = (over * share).sum(-1, keepdim=True) - least
+    slope = torch.where(over > 0, share, 0.0).sum(-1, keepdim=True)
+    return torch.where(slope > 0, excess / slope, 0.0)
 
 
 def from_face(w: Tensor, slope: Tensor, lam: Tensor) -> Tensor:
