@@ -56,6 +56,16 @@ def test_every_kind_of_layer(build):
     assert_stack_is_reference(build, FEW, RECIPE)
 
 
+@pytest.mark.parametrize("coupling", ["loss", "decoupled", "proximal", "dual_averaging"])
+@pytest.mark.parametrize("change", [{"lr": 0.0101}, {"penalty": L1(0.0202)}, {"where": "all"}])
+def test_the_comparison_notices_a_wrong_rate_strength_or_selection(coupling, change):
+    right = Run(seed=1, lr=0.01, penalty=L1(0.02), coupling=coupling)
+    data, build = parts(), BUILDS["perceptron"]
+    [stacked] = train_stack(build, [replace(right, **change)], data, RECIPE)
+    with pytest.raises(AssertionError):
+        assert_same(stacked, train_reference(build, right, data, RECIPE))
+
+
 def test_regression():
     assert_stack_is_reference(one_output, FEW, replace(RECIPE, loss="mse"), "regression")
 
