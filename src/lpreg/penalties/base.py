@@ -68,19 +68,15 @@ class Penalty(ABC):
     def prox_dual(self, v: Tensor, dual: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """w = prox(z, step) and (z - w) / step for z = v + step * dual, both like v.
 
-        For homogeneous penalties (`split`). `dual` must be what the last call gave, or zeros: it is
-        bounded by the strength while z and step grow without bound, which is why z is never formed
-        in the precision of v: step may be 1e7 in float32.
+        For homogeneous penalties (`split`). The dual is bounded by the strength while z and step
+        grow without bound, which is why z is never formed in the precision of v: step may be 1e7 in
+        float32. What storing the dual rounds off is the caller's to keep (`DualAveraging`).
         """
         long = precise(v.device)
         step = step.to(long)
-        z = v.to(long) + step * self._settled(dual.to(long))
+        z = v.to(long) + step * dual.to(long)
         w = self.prox(z, step)
         return w.to(v.dtype), ((z - w) / step).to(v.dtype)
-
-    def _settled(self, dual: Tensor) -> Tensor:
-        """The dual without the rounding that storing it cost, where that can be known."""
-        return dual
 
     @abstractmethod
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:

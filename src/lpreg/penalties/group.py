@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lpreg.penalties.base import Penalty, Strength, precise, wide
-from lpreg.penalties.norms import direction, norm, on_the_ball, prox_euclidean
+from lpreg.penalties.norms import direction, norm, prox_euclidean
 
 
 class View(Protocol):
@@ -49,10 +49,6 @@ class Group(Penalty):
             step = self.view.groups(step.expand_as(v))
         t = self._lam(g) * step.to(precise(v.device))
         return self.view.back(prox_euclidean(g, t), v)
-
-    def _settled(self, dual: Tensor) -> Tensor:
-        g = self.view.groups(dual)
-        return self.view.back(on_the_ball(g, norm(g, 2), self._lam(g)), dual)
 
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:
         g = self.view.groups(grad_at_zero)

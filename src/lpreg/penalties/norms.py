@@ -62,10 +62,6 @@ class WholeNorm(Penalty):
         t = self.lam * step.to(precise(v.device))
         return PROX[self.p](v.reshape(1, -1), t).view_as(v)
 
-    def _settled(self, dual: Tensor) -> Tensor:
-        rows = dual.reshape(1, -1)
-        return on_the_ball(rows, norm(rows, self._dual_p), self.lam).view_as(dual)
-
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:
         return norm(grad_at_zero.reshape(1, -1), self._dual_p).squeeze()
 
@@ -209,12 +205,6 @@ def from_face(w: Tensor, slope: Tensor, lam: Tensor) -> Tensor:
     level = water_level(torch.where(top, pull, -torch.inf), lam)
     held = torch.where(top, (pull - level).clamp(min=0.0), 0.0)
     return norm(pull - held, 2)
-
-
-def on_the_ball(dual: Tensor, size: Tensor, radius: Strength) -> Tensor:
-    """Rows of a dual, put back on the sphere of their ball if only rounding took them off."""
-    touching = (size - radius).abs() <= 1e-6 * radius
-    return torch.where(touching, dual * (radius / nonzero(size)), dual)
 
 
 PROX: dict[float, Callable[[Tensor, Tensor], Tensor]] = {
