@@ -98,8 +98,14 @@ def match(
     """The penalised parameters by name, each with its penalty.
 
     A mapping glob -> penalty says both what and where: the first glob that matches wins, and
-    `where` is left out. Raises the errors of `select`.
+    `where` is left out. Raises the errors of `select`, and `TypeError` for what is no penalty.
     """
+    for term in penalty.values() if isinstance(penalty, Mapping) else [penalty]:
+        if not isinstance(term, Penalty):
+            raise TypeError(
+                f"a penalty such as lpreg.L1(1e-4) is needed, not {term!r} of type "
+                f"{type(term).__name__}."
+            )
     if not isinstance(penalty, Mapping):
         return {name: (parameter, penalty) for name, parameter in select(model, where).items()}
     if where != "weights":

@@ -2,7 +2,8 @@
 
 from lpreg.optim.couplings import COUPLINGS, Coupling, Decoupled, DualAveraging, Loss, Proximal
 from lpreg.optim.metric import METRICS, metric
-from lpreg.optim.regularized import Regularized, penalty_value
+from lpreg.optim.regularized import Regularized
+from lpreg.optim.value import penalty_value
 
 __all__ = [
     "COUPLINGS",

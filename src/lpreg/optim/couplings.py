@@ -57,10 +57,11 @@ class Coupling(ABC):
         """
         return None
 
-    def update(
-        self, penalty: Penalty, w: Tensor, step: Step | None, state: State
-    ) -> tuple[Tensor, State]:
-        """The visible weight and the new state, from the `w` that the base optimizer left."""
+    def update(self, penalty: Penalty, w: Tensor, step: Step, state: State) -> tuple[Tensor, State]:
+        """The visible weight and the new state, from the `w` that the base optimizer left.
+
+        Nothing is to be done, and this need not be called, where `step` gave None.
+        """
         return w, state
 
 
@@ -91,9 +92,7 @@ class Decoupled(Coupling):
     def step(self, lr: Step, metric: Callable[[], Step]) -> Step | None:
         return lr
 
-    def update(
-        self, penalty: Penalty, w: Tensor, step: Step | None, state: State
-    ) -> tuple[Tensor, State]:
+    def update(self, penalty: Penalty, w: Tensor, step: Step, state: State) -> tuple[Tensor, State]:
         return penalty.prox(w, step), state
 
 
@@ -107,9 +106,7 @@ class Proximal(Coupling):
     def step(self, lr: Step, metric: Callable[[], Step]) -> Step | None:
         return metric()
 
-    def update(
-        self, penalty: Penalty, w: Tensor, step: Step | None, state: State
-    ) -> tuple[Tensor, State]:
+    def update(self, penalty: Penalty, w: Tensor, step: Step, state: State) -> tuple[Tensor, State]:
         return penalty.prox(w, step), state
 
 
@@ -120,10 +117,11 @@ class DualAveraging(Coupling):
 
     The base optimizer, its weight decay included, moves the visible weight, and z moves by as much.
     z and the total step grow without bound while what they say stays small, so z is never stored:
-    z = w + total * dual, where `dual` is a subgradient of the penalty (bounded by its strength) and
-    `total` the accumulated step. For a weight at zero the dual is then a running average of minus
-    the task gradient, which is why mini-batch noise does not wake it (Xiao 2010, "Dual averaging
-    methods for regularized stochastic learning", here in the metric of the optimizer).
+    z = w + total * dual + residue, where `dual` is a subgradient of the penalty (bounded by its
+    strength), `total` the accumulated step, and `residue` what rounding took from the two, without
+    which float32 blurs z by total * 1e-8. For a weight at zero the dual is a running average of
+    minus the task gradient, which is why mini-batch noise does not wake it (Xiao 2010, "Dual
+    averaging methods for regularized stochastic learning", here in the optimizer's metric).
 
     Only what is positively homogeneous accumulates; a smooth rest acts through its gradient.
     The state is float32 or better, also for bfloat16 weights: 256 equal steps would stall there.
@@ -148,7 +146,7 @@ class DualAveraging(Coupling):
     def init(self, penalty: Penalty, w: Tensor) -> dict[str, Tensor]:
         dtype = torch.promote_types(w.dtype, torch.float32)
         blank = torch.zeros_like(w, dtype=dtype, requires_grad=False)
-        return {"dual": blank, "total": blank.clone()}
+        return {"dual": blank, "total": blank.clone(), "residue": blank.clone()}
 
     def explicit(self, penalty: Penalty) -> Penalty | None:
         return penalty.split()[1]
@@ -156,17 +154,17 @@ class DualAveraging(Coupling):
     def step(self, lr: Step, metric: Callable[[], Step]) -> Step | None:
         return metric()
 
-    def update(
-        self, penalty: Penalty, w: Tensor, step: Step | None, state: State
-    ) -> tuple[Tensor, State]:
+    def update(self, penalty: Penalty, w: Tensor, step: Step, state: State) -> tuple[Tensor, State]:
         homogeneous, _ = penalty.split()
-        assert homogeneous is not None and step is not None  # `check` and `step` above
+        assert homogeneous is not None  # `check` refuses other penalties
         dual, total = state["dual"], state["total"] + step
         begun = total > 0  # a warm-up from lr = 0 starts with steps of zero: nothing to divide by
-        shifted = w - step * dual  # the latent copy is shifted + total * dual
+        shifted = w + state["residue"] - step * dual  # z is shifted + total * dual
         shrunk, moved = homogeneous.prox_dual(shifted, dual, torch.where(begun, total, 1.0))
         visible = torch.where(begun, shrunk, shifted).to(w.dtype)
-        return visible, {"dual": torch.where(begun, moved, dual), "total": total}
+        moved = torch.where(begun, moved, dual)
+        residue = (shifted - visible) - total * (moved - dual)
+        return visible, {"dual": moved, "total": total, "residue": residue}
 
 
 COUPLINGS: dict[str, Coupling] = {

@@ -14,22 +14,9 @@ from torch.optim import Optimizer
 
 from lpreg.optim.couplings import COUPLINGS, Coupling
 from lpreg.optim.metric import blank_state, metric
+from lpreg.optim.value import Penalties, joined, parted, together
 from lpreg.penalties.base import Penalty
 from lpreg.select import Where, match
-
-Penalties = Penalty | Mapping[str, Penalty]
-
-
-def penalty_value(model: nn.Module, penalty: Penalties, where: Where = "weights") -> Tensor:
-    """The penalty of `model`, a differentiable scalar, for those who add it to their loss.
-
-    Raises the `ValueError`s of `where`; see `lpreg.describe` for what is penalised.
-    """
-    terms = [
-        term.value(_joined(parameters))
-        for term, parameters in _together(match(model, penalty, where).values())
-    ]
-    return torch.stack(terms).sum()
 
 
 class Regularized(Optimizer):
@@ -213,13 +200,13 @@ class Regularized(Optimizer):
         Returns the value of what acts so.
         """
         value = 0.0
-        for penalty, parameters in _together(self._held()):
+        for penalty, parameters in together(self._held()):
             part = self.coupling.explicit(penalty)
             if part is None or all(parameter.grad is None for parameter in parameters):
                 continue
-            joined = _joined(parameters)
-            value = value + part.value(joined)
-            for parameter, gradient in _parted(part.gradient(joined), parameters):
+            seen = joined(parameters)
+            value = value + part.value(seen)
+            for parameter, gradient in parted(part.gradient(seen), parameters):
                 if parameter.grad is not None:
                     task[parameter] = parameter.grad
                     parameter.grad = parameter.grad + gradient
@@ -291,35 +278,6 @@ def _coupling(name: str) -> Coupling:
 
 def _structure(penalty: Penalty) -> Penalty:
     return penalty.with_data((0.0,) * len(penalty.data()))
-
-
-def _together(
-    held: Iterable[tuple[Tensor, Penalty]],
-) -> Iterator[tuple[Penalty, list[Tensor]]]:
-    """Each penalty with the tensors that it sees at once: one, or with scope "model" all of its."""
-    joint: dict[Penalty, list[Tensor]] = {}
-    for parameter, penalty in held:
-        if penalty.scope == "model":
-            joint.setdefault(penalty, []).append(parameter)
-        else:
-            yield penalty, [parameter]
-    yield from joint.items()
-
-
-def _joined(parameters: Sequence[Tensor]) -> Tensor:
-    if len(parameters) == 1:
-        return parameters[0]
-    return torch.cat([parameter.flatten() for parameter in parameters])
-
-
-def _parted(joined: Tensor, parameters: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    if len(parameters) == 1:
-        return iter([(parameters[0], joined)])
-    parts = joined.split([parameter.numel() for parameter in parameters])
-    return (
-        (parameter, part.view_as(parameter))
-        for parameter, part in zip(parameters, parts, strict=True)
-    )
 
 
 def _put_back(task: dict[Tensor, Tensor]) -> None:
