@@ -216,12 +216,6 @@ def test_a_new_arm_extends_a_folder_and_a_changed_one_is_another_study(home: Pat
         assert contents(home / "run") == before
 
 
-def test_two_processes_give_the_numbers_of_one(trained: Path, home: Path):
-    file = str(write(home))
-    assert main(["run", file, "--recipe", "all", "--workers", "2", "--out", "run"]) == 0
-    assert_same(home / "run", trained)
-
-
 def test_quick_writes_to_a_folder_of_its_own(home: Path):
     assert main(["run", str(write(home)), "--quick"]) == 0
     results = lpreg.read("runs/tiny-quick").results
