@@ -149,8 +149,8 @@ class Lp(Penalty):
         a = wide(w).abs()
         if self.p >= 1:
             return self.lam * (a**self.p).sum()
-        away = torch.where(a > 0, a, 1.0)  # autograd must not meet the infinite slope at 0
-        return self.lam * torch.where(a > 0, away**self.p, 0.0).sum()
+        away = torch.where(a == 0, 1.0, a)  # autograd must not meet the infinite slope at 0
+        return self.lam * torch.where(a == 0, 0.0, away**self.p).sum()
 
     def gradient(self, w: Tensor) -> Tensor:
         slope = (self.lam * self.p) * w.abs() ** (self.p - 1)
