@@ -72,8 +72,9 @@ def test_a_folder_holds_a_row_per_member_in_the_order_of_the_study(trained: Path
 
 
 def test_rows_say_what_the_member_is(trained: Path):
-    results = lpreg.read(trained).results.set_index(["recipe", "model", "arm", "lam", "seed"])
-    row = results.loc[("modern", "small", "L1-proximal", 1e-2, 1)]
+    rows = lpreg.read(trained).results
+    one = "model == 'small' and arm == 'L1-proximal' and lam == 1e-2 and seed == 1"
+    row = rows.query(one).iloc[0]
     assert (row["penalty"], row["p"], row["coupling"], row["where"]) == (
         *("L1", 1.0, "proximal"),
         "weights",

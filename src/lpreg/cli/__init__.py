@@ -3,8 +3,13 @@
 Mistakes end as one or two plain lines on stderr and exit code 2, never as a traceback.
 """
 
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,15 +26,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from lpreg.cli.commands import execute
 
-        return execute(arguments)
+        code = execute(arguments)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("lpreg"):
             raise
-        return _complain(f'{error.name} is not installed: pip install "lpreg[lab]"', 2)
+        print(f'lpreg: {error.name} is not installed: pip install "lpreg[lab]"', file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        return _complain("interrupted", 130)
-
-
-def _complain(line: str, code: int) -> int:
-    print(f"lpreg: {line}", file=sys.stderr)
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        print(f"interrupted; go on with: {command(*arguments)}", file=sys.stderr)
     return code
+
+
+def command(*arguments: object) -> str:
+    """What to type for these arguments, the program as it was called this time."""
+    typed = Path(sys.argv[0])
+    program = "python -m lpreg"
+    if typed.name == "lpreg":
+        found = shutil.which("lpreg")
+        on_path = found is not None and Path(found).resolve() == typed.resolve()
+        program = "lpreg" if on_path else shlex.quote(str(typed))
+    return f"{program} {shlex.join(map(str, arguments))}"

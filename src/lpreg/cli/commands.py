@@ -1,8 +1,6 @@
 """What the commands do: read what was typed, call the layers below, print."""
 
 import os
-import shlex
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -12,7 +10,7 @@ from typing import Annotated
 import torch
 import typer
 
-from lpreg.cli import terminal
+from lpreg.cli import INTERRUPTED, command, terminal
 from lpreg.study import sources
 from lpreg.study.errors import FolderError, SpecError, StudyError, unknown
 from lpreg.study.execute import Order, run
@@ -40,7 +38,7 @@ class Device(StrEnum):
 def execute(arguments: list[str]) -> int:
     """Do what the arguments say; exit codes as in `lpreg.cli.main`."""
     try:
-        return app(arguments, prog_name="lpreg", standalone_mode=False) or 0
+        return app(arguments, prog_name="lpreg", standalone_mode=False, obj=arguments) or 0
     except StudyError as error:
         return _complain(str(error))
     except MISUSE as error:
@@ -59,6 +57,7 @@ def lpreg() -> None:
 
 @app.command("run")
 def run_study(
+    context: typer.Context,
     study: Annotated[str, typer.Argument(help="a study of the gallery, or a TOML file")],
     out: Annotated[Path | None, typer.Option(help="run folder; runs/NAME")] = None,
     recipe: Annotated[
@@ -75,35 +74,36 @@ def run_study(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
 ) -> int:
     """Train a study, or what is missing of it; ends with its tables."""
-    spec, file = sources.find(study)
-    spec = quicken(spec, file) if quick else spec
-    spec = override(spec, seeds, epochs, file)
-    wanted = only(members(spec, _recipes(spec, recipe)), choice or ())
-    order = Order(
-        study=spec,
-        wanted=tuple(wanted),
-        folder=Folder(out or Path("runs") / spec.name),
-        sizes=check(spec, file),
-        resources=_resources(spec, device, workers),
-    )
-    if dry_run:
-        terminal.print_agenda(order)
-        terminal.print_next(_again(without="--dry-run"))
-        return 0
-    return _train(order)
-
-
-def _train(order: Order) -> int:
     try:
-        with terminal.Bar() as bar:
-            failures = run(order, bar)
+        spec, file = sources.find(study)
+        spec = quicken(spec, file) if quick else spec
+        spec = override(spec, seeds, epochs, file)
+        wanted = only(members(spec, _recipes(spec, recipe)), choice or ())
+        order = Order(
+            study=spec,
+            wanted=tuple(wanted),
+            folder=Folder(out or Path("runs") / spec.name),
+            sizes=check(spec, file),
+            resources=_resources(spec, device, workers),
+        )
+        return _plan(order, context.obj) if dry_run else _train(order, context.obj)
     except KeyboardInterrupt:
-        print(f"interrupted; go on with: {_again()}", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+
+
+def _plan(order: Order, typed: list[str]) -> int:
+    terminal.print_agenda(order)
+    terminal.print_next(command(*(word for word in typed if word != "--dry-run")))
+    return 0
+
+
+def _train(order: Order, typed: list[str]) -> int:
+    with terminal.Bar() as bar:
+        failures = run(order, bar)
     for failure in failures:
         print(f"lpreg: a stack failed: {failure}", file=sys.stderr)
     terminal.print_tables(order.folder)
-    terminal.print_next(_again() if failures else f"{_program()} show {order.folder}")
+    terminal.print_next(command(*typed) if failures else command("show", order.folder))
     return 1 if failures else 0
 
 
@@ -112,7 +112,7 @@ def list_studies() -> None:
     """The studies that ship with lpreg."""
     names = sources.gallery()
     terminal.print_gallery([sources.find(name)[0] for name in names])
-    terminal.print_next(f"{_program()} run {names[0]} --quick")
+    terminal.print_next(command("run", names[0], "--quick"))
 
 
 @app.command("show")
@@ -126,7 +126,7 @@ def show(
     if toml:
         name = source or sources.gallery()[0]
         print(sources.text(name), end="")
-        print(f"# next: {_program()} run {name} --quick")
+        print(f"# next: {command('run', name, '--quick')}")
         return
     from lpreg.figures import draw_curves  # here: matplotlib takes a second to import
 
@@ -166,7 +166,8 @@ def _resources(study: Study, device: Device, workers: int | None) -> Resources:
 def _latest() -> Path:
     found = sorted(Path("runs").glob("*/study.toml"), key=lambda file: file.stat().st_mtime)
     if not found:
-        raise FolderError(f"runs/ holds no study; train one with: {_program()} run shapes --quick")
+        start = command("run", "shapes", "--quick")
+        raise FolderError(f"runs/ holds no study; train one with: {start}")
     return found[-1].parent
 
 
@@ -176,24 +177,9 @@ def _after(folder: Folder, stored: int) -> str:
     assert study is not None
     full = study.name.removesuffix("-quick")
     if full != study.name and full in sources.gallery():
-        return f"{_program()} run {full}"
+        return command("run", full)
     source = study.name if study.name in sources.gallery() else folder.path / "study.toml"
-    again = f"{_program()} run {source} --out {folder}"
+    again = ["run", source, "--out", folder, "--recipe", "all"]
     if stored < len(members(study)):
-        return f"{again} --recipe all"
-    return f"{again} --recipe all --seeds {2 * study.head.seeds}"
-
-
-def _program() -> str:
-    """What was typed to start this, in its shortest form."""
-    typed = Path(sys.argv[0])
-    if typed.name != "lpreg":
-        return "python -m lpreg"
-    found = shutil.which("lpreg")
-    if found and Path(found).resolve() == typed.resolve():
-        return "lpreg"
-    return shlex.quote(str(typed))
-
-
-def _again(without: str = "") -> str:
-    return f"{_program()} {shlex.join(word for word in sys.argv[1:] if word != without)}"
+        return command(*again)
+    return command(*again, "--seeds", 2 * study.head.seeds)

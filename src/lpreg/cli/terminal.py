@@ -215,7 +215,7 @@ def _table(*columns: str) -> Table:
 
 def _console() -> Console:
     """Stdout; a pipe or a file is as wide as the tables need."""
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False)
 
 
 def _print(table: Table) -> None:
