@@ -61,39 +61,46 @@ def planned() -> list[Stack]:
     return stacks(ALL, SIZES, Resources(width=3))
 
 
+def finished(plan: list[Stack]) -> dict[str, tuple[str, ...]]:
+    return {stack.id: stack.members for stack in plan}
+
+
 def test_nothing_is_left_when_all_is_finished():
     plan = planned()
-    work = agenda(ALL, plan, {stack.id for stack in plan}, SIZES, Resources())
+    work = agenda(ALL, plan, finished(plan), SIZES, Resources())
     assert work.todo == []
     assert work.plan == plan
 
 
-@pytest.mark.parametrize("finished", [0, 1, 4])
-def test_a_resumed_run_repeats_the_stacks_as_they_were_planned(finished: int):
+@pytest.mark.parametrize("done", [0, 1, 4])
+def test_a_resumed_run_repeats_the_stacks_as_they_were_planned(done: int):
     plan = planned()
-    done = {stack.id for stack in plan[:finished]}
-    work = agenda(ALL, plan, done, SIZES, Resources(workers=2))
-    assert {stack.id for stack in work.todo} == {stack.id for stack in plan[finished:]}
+    work = agenda(ALL, plan, finished(plan[:done]), SIZES, Resources(workers=2))
+    assert {stack.id for stack in work.todo} == {stack.id for stack in plan[done:]}
     assert {stack.id for stack in work.plan} == {stack.id for stack in plan}
 
 
 def test_a_part_dissolves_the_stacks_that_it_cuts_and_leaves_the_others_for_later():
     plan = planned()
     wanted = [m for m in ALL if m.model.name == "small" and m.seed == 0]
-    work = agenda(wanted, plan, set(), SIZES, Resources())
+    work = agenda(wanted, plan, {}, SIZES, Resources())
     trained = sorted(id for stack in work.todo for id in stack.members)
     assert trained == sorted(m.id for m in wanted)
     kept = {stack.id for stack in work.plan} & {stack.id for stack in plan}
     asked = set(trained)
     assert kept >= {stack.id for stack in plan if asked.isdisjoint(stack.members)}
-    rest = agenda(ALL, work.plan, {stack.id for stack in work.todo}, SIZES, Resources())
+    rest = agenda(ALL, work.plan, finished(work.todo), SIZES, Resources())
     assert sorted(trained + [id for stack in rest.todo for id in stack.members]) == sorted(OF)
+
+
+def test_what_is_stored_is_not_planned_again_when_the_plan_is_lost():
+    assert agenda(ALL, [], finished(planned()), SIZES, Resources()).todo == []
 
 
 def test_more_seeds_are_planned_beside_what_there_is():
     plan = planned()
     more = members(parse(TINY.replace("seeds = 2", "seeds = 3")))
-    work = agenda(more, plan, {stack.id for stack in plan}, SIZES, Resources())
+    work = agenda(more, plan, finished(plan), SIZES, Resources())
     assert sorted(id for stack in work.todo for id in stack.members) == sorted(
         member.id for member in more if member.seed == 2
     )

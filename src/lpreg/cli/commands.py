@@ -154,13 +154,20 @@ def _resources(study: Study, device: Device, workers: int | None) -> Resources:
     if device is Device.cuda and not there:
         raise SpecError("--device cuda: torch finds no GPU here; use --device cpu")
     on_gpu = there and device is not Device.cpu
-    cores = 1 if on_gpu else len(os.sched_getaffinity(0))
+    cores = 1 if on_gpu else _cores()
     return Resources(
         device="cuda" if on_gpu else "cpu",
         workers=workers or study.plan.workers or max(1, cores // study.plan.threads),
         threads=study.plan.threads,
         width=study.plan.width,
     )
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the operating system says it."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _latest() -> Path:

@@ -19,7 +19,7 @@ from lpreg.study.plan import key, memory, seconds
 from lpreg.study.spec import Study
 from lpreg.study.store import Folder, Frames
 
-WIDE = 124
+WIDE = 140
 """Columns from which on an interval stands beside its mean, not under it."""
 
 
@@ -141,9 +141,9 @@ def print_tables(folder: Folder) -> Frames:
         number = frames.results.loc[frames.results["model"] == model, "weights"].max()
         print(f"\n{model}, {number:,} weights, {data}, recipe {recipe}")
         _print(_accuracies(group))
+        print()
         _print(_weights(sizes))
-    print("* the strength that does best on the validation part; mean ± standard deviation [95 % t "
-          "interval] over the seeds")  # fmt: skip
+    print("\nn seeds; mean ± standard deviation [95 % t interval]; * the best on validation")
     return frames
 
 
@@ -151,7 +151,7 @@ def _accuracies(group: pd.DataFrame) -> Table:
     percent = group["metric"].iloc[0] == "accuracy"
     unit = " %" if percent else ""
     names = [name + unit for name in ("train", "val", "test", "gap")]
-    table = _table("arm", "lam", "", "seeds", *names)
+    table = _table("arm", "lam", "", "n", *names)
     several = group["arm"].duplicated(keep=False)
     for row, choice in zip(group.to_dict("records"), several, strict=True):
         cells = [_interval(row, name, percent) for name in ("train", "val", "test", "gap")]
@@ -160,8 +160,8 @@ def _accuracies(group: pd.DataFrame) -> Table:
 
 
 def _weights(group: pd.DataFrame) -> Table:
-    names = ("mean |w|", "exact zeros", "on dead inputs", "below 1e-3", "ratio to none")
-    table = _table("arm", "lam", "", "seeds", *names)
+    names = ("mean |w|", "exact zeros", "dead inputs", "below 1e-3", "ratio to none")
+    table = _table("arm", "lam", "", "n", *names)
     several = group["arm"].duplicated(keep=False)
     for row, choice in zip(group.to_dict("records"), several, strict=True):
         table.add_row(
@@ -181,8 +181,9 @@ def _interval(row: dict, name: str, percent: bool) -> str:
     keys = [f"{name}_{each}" for each in ("mean", "sd", "low", "high")]
     unit, style = (100, ".1f") if percent else (1, ".4g")
     mean, sd, low, high = (_number(unit * row[key], style) for key in keys)
-    space = " " if _console().width >= WIDE else "\n"
-    return f"{mean} ± {sd}{space}[{low}, {high}]"
+    if _console().width >= WIDE:
+        return f"{mean} ± {sd} [{low}, {high}]"
+    return f"{mean} ± {sd}\n[{low},{high}]"
 
 
 def _strength(row: dict, several: bool) -> tuple[str, str]:
@@ -206,7 +207,10 @@ def _duration(seconds: float) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    space = 2 if _console().width >= WIDE else 1
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, space - 1, 0, 0)
+    )
     for column in columns:
         text = column in ("arm", "study", "title", "recipe", "model")
         table.add_column(column, justify="left" if text else "right", no_wrap=column == "arm")

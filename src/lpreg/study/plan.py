@@ -147,7 +147,7 @@ class Agenda:
 def agenda(
     wanted: Iterable[Member],
     planned: Iterable[Stack],
-    finished: Collection[str],
+    finished: Mapping[str, Collection[str]],
     sizes: Sizes,
     resources: Resources,
 ) -> Agenda:
@@ -156,7 +156,7 @@ def agenda(
     Args:
         wanted: members.
         planned: the stacks of plan.json.
-        finished: the ids of those whose results are stored.
+        finished: the ids of the stacks whose results are stored, with those of their members.
         sizes: see `network.check`.
         resources: for what is planned anew.
 
@@ -164,7 +164,7 @@ def agenda(
     later; the others are dissolved.
     """
     planned = list(planned)
-    stored = {m for stack in planned if stack.id in finished for m in stack.members}
+    stored = {member for each in finished.values() for member in each}
     missing = {member.id: member for member in wanted if member.id not in stored}
     pending = [stack for stack in planned if stack.id not in finished]
     repeated = [stack for stack in pending if missing.keys() >= set(stack.members)]

@@ -287,7 +287,7 @@ class Arm(Treatment):
             says["where"] = says["where"] or "weights"
             COUPLINGS[says["coupling"]].check(term.at(values(term.lam)[0]).build())
         says["dropout"] = says["dropout"] or 0.0
-        return Arm.model_construct(name=self.name, overrides=(), **says)
+        return Arm.model_construct(name=self.name, **says)
 
 
 class Plan(Table):
