@@ -27,7 +27,7 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 
 check: $(VENV)/.dev
-	$(BIN)/pytest -q -n 2 --dist loadgroup
+	$(BIN)/pytest -q -n 2 --dist worksteal
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

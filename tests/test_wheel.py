@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-pytestmark = pytest.mark.xdist_group("wheel")  # one process builds it, once
-
 PROJECT = Path(__file__).parent.parent
 LIBRARY = ["penalties", "views", "select", "optim", "models", "train"]
 
