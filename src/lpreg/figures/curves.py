@@ -31,7 +31,12 @@ PARTS: dict[str, dict[str, Any]] = {
     "val": {"label": "validation", "color": "#0072B2", "linestyle": (0, (3.2, 1.0))},
     "test": {"label": "test", "color": "#E69F00", "linestyle": (0, (1.1, 0.8))},
 }
-PLAIN = {"label": "validation of none", "color": "#CC79A7", "linewidth": 1.1}
+PLAIN: dict[str, Any] = {
+    "label": "validation of none",
+    "color": "#CC79A7",
+    "linestyle": (0, (6, 1, 1, 1)),
+    "linewidth": 1.1,
+}
 ENDINGS: dict[str, dict[str, Any]] = {
     "png": {"dpi": 150, "metadata": {"Software": None}},
     "svg": {"metadata": {"Date": None, "Creator": None}},
@@ -207,7 +212,7 @@ def _scale(means: Mapping[str, Mapping[str, pd.Series]], metric: str) -> dict[st
             return {"yscale": "log", "ylim": (low / 1.3, high * 1.3)}
         return {"ylim": (0, 1.05 * high)}
     # an accuracy first climbs from guessing, which may start below the panel
-    settled = np.concatenate([line[line.index >= 0.25 * line.index.max()] for line in lines])
+    settled = np.concatenate([line[line.index >= 0.5 * line.index.max()] for line in lines])
     low, high = settled.min(), settled.max()
     margin = 0.08 * (high - low) + 1e-3
     return {"ylim": (low - margin, high + margin)}
@@ -226,6 +231,7 @@ def _style(axes: Axes, page: Page, block: int, row: int, metric: str) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if decades < 3 else (1.0,)))
         axes.yaxis.set_major_formatter(lambda value, _: _number(value))
     axes.set_ylabel({"loss": "task loss"}.get(metric, metric) if first else "", fontsize=TEXT)
+    axes.yaxis.set_label_coords(-0.52 / page.width, 0.5)
     axes.set_xlabel("epoch" if lowest else "", fontsize=TEXT)
 
 
