@@ -48,6 +48,7 @@ WRONG = {
     "activation": ('"arctan"', '"artan"', ["model 'small'", "artan", "relu"]),
     "optimizer": ('"sgd"', '"sdg"', ["recipe 2: optimizer", "did you mean 'sgd'?"]),
     "loss": ('"bce_softmax"', '"bce"', ["recipe 2: loss", "cross_entropy, bce_softmax, mse"]),
+    "loss of another task": ('"bce_softmax"', '"mse"', ["recipe 'document'", "'mse'", "digits"]),
     "init": ('"document_deep"', '"deep"', ["recipe 2: init", "document_deep"]),
     "dropout_at": (
         "inputs =",

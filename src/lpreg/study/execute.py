@@ -118,7 +118,8 @@ class Order:
             return extend(held, self.study)
         except ValueError as error:
             raise FolderError(
-                f"{self.folder} holds another study: {error}; choose another folder with --out"
+                f"{self.folder} holds another study: {error}; choose another folder with --out, "
+                f"or go on with {self.folder}/study.toml"
             ) from None
 
 
@@ -150,8 +151,7 @@ def _train_all(order: Order, study: Study, todo: list[Stack], watch: Watch) -> l
     costs = [seconds(task.members, order.sizes) for task in tasks]
     watch.begin([task.members for task in tasks], costs)
     failures = []
-    ends = workers.map(train, tasks, order.resources.workers, watch.step)
-    with closing(ends):  # type: ignore[type-var]
+    with closing(workers.map(train, tasks, order.resources.workers, watch.step)) as ends:
         for end in ends:
             watch.finish(end.task)
             if isinstance(end, workers.Done):

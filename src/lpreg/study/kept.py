@@ -24,7 +24,8 @@ def load(folder: str | Path, **which: object) -> nn.Module:
         SpecError: an unknown column; no member, or more than one, has these values.
         FolderError: the folder holds no study, or not the weights of this member.
     """
-    stored = Folder(folder).read().results
+    place = Folder(folder)
+    stored = place.read().results
     for column, value in which.items():
         if column not in stored:
             raise SpecError(unknown("column", column, stored.columns))
@@ -42,7 +43,7 @@ def load(folder: str | Path, **which: object) -> nn.Module:
             f"{len(stored)} members in {folder} fit; say also which {column}: "
             f"{_few(stored[column].unique())}"
         )
-    return _rebuild(Path(folder), stored["member"].item())
+    return _rebuild(place, stored["member"].item())
 
 
 KEYS = ("data", "model", "recipe", "arm", "lam", "lr", "momentum", "batch_size", "seed")
@@ -53,8 +54,9 @@ def _few(values) -> str:
     return ", ".join(shown) + (", ..." if len(values) > 8 else "")
 
 
-def _rebuild(folder: Path, member: str) -> nn.Module:
-    for file in sorted((folder / "weights").glob("*.safetensors")):
+def _rebuild(folder: Folder, member: str) -> nn.Module:
+    files = [folder.path / "weights" / f"{id}.safetensors" for id in folder.finished()]
+    for file in filter(Path.exists, files):
         try:
             with safe_open(file, "pt") as tensors:
                 stored = tensors.keys()

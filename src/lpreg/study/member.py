@@ -184,15 +184,16 @@ def extend(old: Study, new: Study) -> Study:
 
 
 def _difference(old: Any, new: Any, place: str = "") -> str:
-    """Where two documents first differ, tables that were only added left aside."""
+    """Where two documents first differ, what was only added left aside."""
     if isinstance(old, list | tuple) and old and isinstance(old[0], dict):
         old, new = _by_name(old), _by_name(new)
     elif not isinstance(old, dict) or not isinstance(new, dict):
-        return "" if old == new else f"{place} = {_short(old)} there and {_short(new)} here"
+        same = old == new or (isinstance(new, list | tuple) and set(values(old)) <= set(new))
+        return "" if same else f"{place} = {_short(old)} there and {_short(new)} here"
     elif place and (added := [key for key in new if key not in old]):
         return f"{place}: {added[0]} is here and not there"
     for key, before in old.items():
-        if key in ("title", "source", "quick", "plan"):
+        if key in ("title", "source", "seeds", "keep_weights", "quick", "plan"):
             continue
         here = f"{place}: {key}" if place else key
         inner = _difference(before, new[key], here) if key in new else f"{here} is missing here"

@@ -11,7 +11,7 @@ from lpreg.data import Dataset, Parts
 from lpreg.study.errors import SpecError
 from lpreg.study.member import Member, members
 from lpreg.study.spec import Study
-from lpreg.train import Build
+from lpreg.train import Build, score
 
 
 def network(member: Member, dataset: Dataset) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def check(study: Study, file: str) -> dict[str, Size]:
         The size of each model on each data set, by "data/model".
 
     Raises:
-        SpecError: a split larger than the data, options that a model refuses, or a `where`
-            that selects nothing.
+        SpecError: a split larger than the data, options that a model refuses, a loss for
+            other data, or a `where` that selects nothing.
     """
     sets = {}
     for i, each in enumerate(study.data, 1):
@@ -71,6 +71,7 @@ def check(study: Study, file: str) -> dict[str, Size]:
     for member in members(one):
         dataset = sets[member.data.name]
         try:
+            _check_loss(member, dataset)
             model = made(_hashable(network(member, dataset)))
             run = member.run()
             if run.penalty is not None:
@@ -78,17 +79,25 @@ def check(study: Study, file: str) -> dict[str, Size]:
         except (ValueError, TypeError) as error:
             place = f"recipe {member.recipe.name!r}, model {member.model.name!r}"
             raise SpecError(f"{file}: {place}, arm {member.arm.name!r}: {error}") from None
-        sizes[f"{member.data.name}/{member.model.name}"] = _size(model, len(dataset.y))
+        sizes[f"{member.data.name}/{member.model.name}"] = _size(model, member)
     return sizes
 
 
-def _size(model: torch.nn.Module, samples: int) -> Size:
+def _check_loss(member: Member, dataset: Dataset) -> None:
+    metric, _ = score(member.recipe.loss)
+    if (metric == "mse") != (dataset.task == "regression"):
+        raise ValueError(
+            f"loss = {member.recipe.loss!r} does not fit {dataset.name!r}, a {dataset.task}"
+        )
+
+
+def _size(model: torch.nn.Module, member: Member) -> Size:
     shapes = [p.shape for p in model.parameters()]
     return Size(
         parameters=sum(shape.numel() for shape in shapes),
         weights=sum(w.numel() for w in select.select(model, "weights").values()),
         units=sum(shape[0] for shape in shapes if len(shape) > 1),
-        samples=samples,
+        samples=sum(member.data.split.model_dump().values()),
     )
 
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ from lpreg.study.plan import Stack
 from lpreg.study.spec import Study, dump, parse
 
 TABLES = ("curves", "sparsity", "results")
+UNFINISHED = ".*.part"
+"""Names of files that were being written."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Folder:
             raise FolderError(f"cannot read {self}: {error}; {way_out}") from None
         except SpecError as error:
             raise FolderError(f"{error}; was it changed by hand? {way_out}") from None
-        if any(not name.endswith(".part") for name in names):
+        if not all(fnmatch(name, UNFINISHED) for name in names):
             raise FolderError(f"{self} holds something that is no study of lpreg; {way_out}")
         return None
 
@@ -103,7 +106,7 @@ class Folder:
         Raises:
             FolderError: a file of a finished stack is missing or damaged.
         """
-        tables = {id: self._table(id, "results") for id in self._finished()}
+        tables = {id: self._table(id, "results") for id in self.finished()}
         for id in tables:
             for kind in ("curves", "sparsity"):
                 self._checked(id, kind, pq.read_metadata)
@@ -123,11 +126,12 @@ class Folder:
             for kind, frame in frames.items()
         })  # fmt: skip
 
-    def _finished(self) -> list[str]:
+    def finished(self) -> list[str]:
+        """The ids of the stacks whose results are stored."""
         return sorted(p.stem for p in (self.path / "results").glob("*.parquet"))
 
     def _frame(self, kind: str) -> pd.DataFrame:
-        tables = [self._table(id, kind) for id in self._finished()]
+        tables = [self._table(id, kind) for id in self.finished()]
         if not tables:
             return pd.DataFrame({"member": pd.Series(dtype="str")})
         return pa.concat_tables(tables, promote_options="default").to_pandas()
@@ -173,7 +177,7 @@ class Folder:
     def begin(self, study: Study, plan: Sequence[Stack], environment: Mapping[str, Any]) -> None:
         """Write what the folder is about to hold; to be called in `locked`."""
         with self._writing():
-            for stale in self.path.rglob("*.part"):
+            for stale in self.path.rglob(UNFINISHED):
                 stale.unlink()
             self._write("study.toml", dump(study))
             self._write("environment.json", json.dumps(environment, indent=2) + "\n")

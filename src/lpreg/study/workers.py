@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +41,10 @@ class Failed:
     error: str
 
 
-def map(work: Work, tasks: Sequence[Any], workers: int, tick: Tick) -> Iterator[Done | Failed]:
+Ends = Generator[Done | Failed, None, None]
+
+
+def map(work: Work, tasks: Sequence[Any], workers: int, tick: Tick) -> Ends:
     """Do all tasks, the first ones first, and give each when it ends.
 
     Args:
@@ -67,9 +70,7 @@ def _do(work: Work, number: int, task: Any, tick: Callable[[int], None]) -> Done
         return Failed(number, traceback.format_exc())
 
 
-def _in_processes(
-    work: Work, tasks: Sequence[Any], workers: int, tick: Tick
-) -> Iterator[Done | Failed]:
+def _in_processes(work: Work, tasks: Sequence[Any], workers: int, tick: Tick) -> Ends:
     waiting = deque(enumerate(tasks))
     team: dict[Any, _Worker] = {}
     try:
