@@ -225,6 +225,7 @@ def _style(axes: Axes, page: Page, block: int, row: int, metric: str) -> None:
     axes.tick_params(labelsize=TEXT, labelleft=first, labelbottom=lowest, color="0.5", length=3)
     # without the last label, which would touch the first one of the panel on the right
     axes.xaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_minor_locator(NullLocator())
     if axes.get_yscale() == "log":
         decades = np.log10(axes.get_ylim()[1] / axes.get_ylim()[0])
