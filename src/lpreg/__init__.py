@@ -49,7 +49,7 @@ _LIBRARY = {
     **dict.fromkeys(("Regularized", "penalty_value"), "lpreg.optim"),
     "describe": "lpreg.select",
 }
-_LAB = dict.fromkeys(("load", "read"), "lpreg.study")
+_LAB: dict[str, str] = dict.fromkeys(("load", "read"), "lpreg.study")
 
 
 def __getattr__(name: str) -> Any:
