@@ -166,7 +166,9 @@ def batches(seed: int, steps: int, size: int, n: int) -> Tensor:
     return torch.cat(order).view(-1, size)[:steps]
 
 
-def fit_batches(problem: Problem, rates: Sequence[float], seeds: int, steps: int) -> list[Tensor]:
+def fit_batches(
+    problem: Problem, coupling: str, rates: Sequence[float], seeds: int, steps: int
+) -> list[Tensor]:
     """Lasso weights (seeds, features) per rate, by Adam with batches of 64 and cosine decay.
 
     Every seed is a row with its own batches: all that happens is entry by entry.
@@ -177,7 +179,7 @@ def fit_batches(problem: Problem, rates: Sequence[float], seeds: int, steps: int
     groups = [
         {"params": part.parameters(), "lr": lr} for part, lr in zip(model, rates, strict=True)
     ]
-    optimizer = Regularized(Adam(groups), model, L1(LAM), "dual_averaging", where="all")
+    optimizer = Regularized(Adam(groups), model, L1(LAM), coupling, where="all")
     schedule = CosineAnnealingLR(optimizer, steps)
     parameters = list(model.parameters())
     for rows in index:
@@ -193,12 +195,19 @@ def fit_batches(problem: Problem, rates: Sequence[float], seeds: int, steps: int
 
 
 def test_under_noise_dual_averaging_finds_the_support(diabetes: Problem) -> None:
-    """10 of 10 seeds at every rate; `proximal` keeps 4 of the 5 zeros, for none of the 10."""
     support = torch.tensor(sklearn_solution(Lasso(LAM, **EXACT), diabetes)) != 0
-    rates = (0.1, 1.0, 3.0)
-    for lr, w in zip(rates, fit_batches(diabetes, rates, seeds=10, steps=6000), strict=True):
+    rates = (0.1, 3.0)
+    ends = fit_batches(diabetes, "dual_averaging", rates, seeds=10, steps=6000)
+    for lr, w in zip(rates, ends, strict=True):
         found = ((w != 0) == support).all(dim=1)
         assert found.all(), f"learning rate {lr}: {int(found.sum())} of 10"
+
+
+def test_under_noise_proximal_misses_the_support(diabetes: Problem) -> None:
+    """It keeps 4 of the 5 zeros: for none of 10 seeds all, after 800 steps as after 6000."""
+    support = torch.tensor(sklearn_solution(Lasso(LAM, **EXACT), diabetes)) != 0
+    (w,) = fit_batches(diabetes, "proximal", [1.0], seeds=10, steps=800)
+    assert ((w != 0) == support).all(dim=1).sum() < 5
 
 
 # --- non-convex powers: fixed points, and no worse than skglm ---
