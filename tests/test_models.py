@@ -24,7 +24,7 @@ def test_the_sizes_of_the_document(hidden, weights):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_layers_alternate_and_outputs_have_no_activation(activation):
-    kinds = [type(layer) for layer in make(activation=activation, hidden=[5, 4])]
+    kinds = [type(layer) for layer in make(activation=activation, hidden=[5, 4]).children()]
     assert kinds == [
         nn.Linear,
         ACTIVATIONS[activation],
