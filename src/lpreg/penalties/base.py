@@ -129,7 +129,7 @@ def checked(owner: object, name: str, allowed: str, holds: Callable[[float], boo
     """The named field as a float (a tensor as it is); `ValueError` unless `holds` of it."""
     value = getattr(owner, name)
     try:
-        number = float(value * 1.0)  # text times 1.0 fails, where float("1") would not
+        number = float(value.detach() if isinstance(value, Tensor) else value * 1.0)  # not "1.0"
     except (TypeError, ValueError, RuntimeError):
         number = None
     if number is None or not holds(number):
