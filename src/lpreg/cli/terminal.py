@@ -181,6 +181,8 @@ def _interval(row: dict, name: str, percent: bool) -> str:
     keys = [f"{name}_{each}" for each in ("mean", "sd", "low", "high")]
     unit, style = (100, ".1f") if percent else (1, ".4g")
     mean, sd, low, high = (_number(unit * row[key], style) for key in keys)
+    if row["n"] < 2:
+        return mean
     if _console().width >= WIDE:
         return f"{mean} ± {sd} [{low}, {high}]"
     return f"{mean} ± {sd}\n[{low},{high}]"
