@@ -116,7 +116,7 @@ class Regularized(Optimizer):
         """The base optimizer's, and under "lpreg" the coupling, strengths and latent state."""
         tensors = {
             name: {
-                "penalty": repr(_structure(penalty)),
+                "penalty": repr(penalty.structure()),
                 "strengths": [float(strength) for strength in penalty.data()],
                 "latent": dict(self.latent.get(name, {})),
             }
@@ -237,7 +237,7 @@ class Regularized(Optimizer):
                 f"{self.coupling.name!r}: build it with the same."
             )
         theirs = {name: entry["penalty"] for name, entry in saved["on"].items()}
-        ours = {name: repr(_structure(penalty)) for name, penalty in self.penalties.items()}
+        ours = {name: repr(penalty.structure()) for name, penalty in self.penalties.items()}
         if theirs != ours:
             odd = sorted(theirs.items() ^ ours.items())
             raise ValueError(
@@ -274,10 +274,6 @@ def _coupling(name: str) -> Coupling:
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(f"coupling={name!r} is none of {', '.join(COUPLINGS)}{hint}.")
     return COUPLINGS[name]
-
-
-def _structure(penalty: Penalty) -> Penalty:
-    return penalty.with_data((0.0,) * len(penalty.data()))
 
 
 def _put_back(task: dict[Tensor, Tensor]) -> None:

@@ -113,6 +113,10 @@ class Penalty(ABC):
         """The terms of which it is the sum."""
         return (self,)
 
+    def structure(self) -> Self:
+        """The same without its strengths: equal for penalties that differ in strength alone."""
+        return self.with_data((0.0,) * len(self.data()))
+
     def __add__(self, other: Penalty) -> Sum:
         from lpreg.penalties.compose import Sum  # which is built on this module
 

@@ -92,7 +92,7 @@ class Segment:
         runs: list[Penalty],
     ) -> None:
         self.rows, self.blocks, self.coupling = rows, blocks, coupling
-        self.structure = structure(runs[0])
+        self.structure = runs[0].structure()
         columns = zip(*(penalty.data() for penalty in runs), strict=True)
         like = {"dtype": stack.flat.dtype, "device": stack.flat.device}
         self.data = tuple(torch.tensor(column, **like) for column in columns)
@@ -135,11 +135,6 @@ def _value(penalty: Penalty, w: Tensor) -> Tensor:
     return penalty.value(w)
 
 
-def structure(penalty: Penalty) -> Penalty:
-    """The penalty without its strengths: equal for the members that can share a segment."""
-    return penalty.with_data((0.0,) * len(penalty.data()))
-
-
 def assignment(stack: Stack, run: Run) -> list[tuple[Penalty, tuple[str, ...]]]:
     """The penalties of a run, each with the names of the tensors that it acts on."""
     if run.penalty is None:
@@ -164,8 +159,8 @@ def _kind(penalty: Penalty | Mapping[str, Penalty] | None) -> object:
     if penalty is None:
         return ""
     if isinstance(penalty, Mapping):
-        return [(glob, structure(each)) for glob, each in penalty.items()]
-    return structure(penalty)
+        return [(glob, each.structure()) for glob, each in penalty.items()]
+    return penalty.structure()
 
 
 def segments(stack: Stack, runs: Sequence[Run]) -> list[Segment]:
@@ -176,7 +171,7 @@ def segments(stack: Stack, runs: Sequence[Run]) -> list[Segment]:
 def _segments(stack: Stack, runs: Sequence[Run]) -> Iterator[Segment]:
     acts = [assignment(stack, run) for run in runs]
     kinds = [
-        (run.coupling, tuple((structure(p), names) for p, names in act))
+        (run.coupling, tuple((p.structure(), names) for p, names in act))
         for run, act in zip(runs, acts, strict=True)
     ]
     for (coupling, kind), group in groupby(range(len(runs)), key=kinds.__getitem__):
