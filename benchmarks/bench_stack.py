@@ -129,7 +129,6 @@ def time_plain(hidden: list[int], mix: list[dict], epochs: int, threads: int) ->
 
 def _stack(task: tuple[list[int], list[dict], int]) -> None:
     hidden, members, epochs = task
-    torch.set_num_threads(1)
     steps = epochs * STEPS_PER_EPOCH
     recipe = Recipe(batch_size=BATCH, steps=steps, evaluate_every=steps)
     dropout = members[0].get("dropout", 0.0)
@@ -213,12 +212,18 @@ def main() -> None:
     )
     parser.add_argument("--mixes", nargs="+", choices=["l1", "study"], default=["l1", "study"])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=CORES)
     given = parser.parse_args()
-    print(f"{given.members} members, batch {BATCH}, {CORES} cores, torch {torch.__version__}\n")
+    print(f"{given.members} members, batch {BATCH}, {CORES} cores, torch {torch.__version__}")
+    threads = CORES // given.processes
+    print(f"engine: {given.processes} processes with {threads} threads\n")
     print("| model | arms | plain, member-epochs/s | engine | ratio | range | share of peak |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    with ProcessPoolExecutor(CORES, mp_context=get_context("spawn")) as pool:
-        list(pool.map(_warm, range(CORES)))
+    pool = ProcessPoolExecutor(
+        given.processes, get_context("spawn"), torch.set_num_threads, (threads,)
+    )
+    with pool:
+        list(pool.map(_warm, range(given.processes)))
         for mix in given.mixes:
             for name in given.models:
                 print(compare(name, mix, given.members, given.rounds, pool), flush=True)
