@@ -6,10 +6,18 @@ from itertools import product
 from typing import Any, Self
 
 import tomli_w
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from lpreg.study.errors import SpecError, explain, unknown
-from lpreg.study.tables import Arm, Data, Head, Model, Plan, Recipe, Table, among, values
+from lpreg.study.tables import Arm, Data, Head, Model, Recipe, Table, among, values
+
+
+class Plan(Table):
+    """[plan]: how to spread the work; changes no result but the last digits in float32."""
+
+    width: PositiveInt | None = None
+    workers: PositiveInt | None = None
+    threads: PositiveInt = 1
 
 
 class Study(Table):

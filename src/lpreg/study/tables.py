@@ -290,14 +290,6 @@ class Arm(Treatment):
         return Arm.model_construct(name=self.name, **says)
 
 
-class Plan(Table):
-    """[plan]: how to spread the work; changes no result but the last digits in float32."""
-
-    width: PositiveInt | None = None
-    workers: PositiveInt | None = None
-    threads: PositiveInt = 1
-
-
 def among(name: str, only: Iterable[str] | None) -> bool:
     """Whether a list, None for all names, has this name."""
     return only is None or name in only
