@@ -123,7 +123,7 @@ def test_bad_sums() -> None:
     with pytest.raises(ValueError, match="one penalty or more"):
         Sum(())
     with pytest.raises(ValueError, match="mixes scope"):
-        LInf(1, "model") + Norm(1, 2)
+        _ = LInf(1, "model") + Norm(1, 2)
     with pytest.raises(ValueError, match="3 strengths"):
         (L1(1) + L2(1)).with_data((1.0, 2.0, 3.0))
     assert (LInf(1, "model") + L1(1)).scope == "model"

@@ -50,7 +50,7 @@ class L0(Penalty):
         return torch.zeros_like(w)
 
     def _prox(self, v: Tensor, step: Tensor) -> Tensor:
-        return torch.where(v.abs() <= (2 * self.lam * step).sqrt(), 0.0, v)
+        return v * (v.abs() > (2 * self.lam * step).sqrt())
 
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:
         return grad_at_zero.new_zeros(())  # w = 0 is always a local minimum
@@ -80,9 +80,8 @@ class L1(Penalty):
 
     def prox_dual(self, v: Tensor, dual: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         lam = like(dual, self.lam)
-        return v - v.clamp(step * (-lam - dual), step * (lam - dual)), (dual + v / step).clamp(
-            -lam, lam
-        )
+        w = v - v.clamp(step * (-lam - dual), step * (lam - dual))
+        return w, (dual + v / step).clamp(-lam, lam)
 
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:
         return grad_at_zero.abs().amax()
@@ -153,8 +152,8 @@ class Lp(Penalty):
         return self.lam * torch.where(a == 0, 0.0, away**self.p).sum()
 
     def gradient(self, w: Tensor) -> Tensor:
-        slope = (self.lam * self.p) * w.abs() ** (self.p - 1)
-        return torch.where(w == 0, 0.0, slope * w.sign()) if self.p < 1 else slope * w.sign()
+        a = w.abs() if self.p >= 1 else nonzero(w.abs())  # the slope at 0 is infinite for p < 1
+        return (self.lam * self.p) * a ** (self.p - 1) * w.sign()
 
     def _prox(self, v: Tensor, step: Tensor) -> Tensor:
         return PROX.get(self.p, partial(prox_power, p=self.p))(v, self.lam * step)
@@ -252,7 +251,7 @@ def prox_half(v: Tensor, t: Tensor) -> Tensor:
     c = (0.75 * math.sqrt(3)) * (t / a) / a.sqrt()  # above sqrt(1/2): zero
     angle = (2 / 3) * c.clamp(max=1.0).asin()
     z = 1 - angle.sin() / math.sqrt(3) - (2 / 3) * (angle / 2).sin().square()
-    return torch.where(c >= math.sqrt(0.5), 0.0, v * z)
+    return v * z * (c < math.sqrt(0.5))
 
 
 def prox_two_thirds(v: Tensor, t: Tensor) -> Tensor:
@@ -264,7 +263,7 @@ def prox_two_thirds(v: Tensor, t: Tensor) -> Tensor:
     c = cube_root(0.5 + (0.25 - q**3).sqrt())
     s = (c + q / c).sqrt()
     r = (s + (2 / s - s * s).sqrt()) / 2
-    return torch.where(k >= jump, 0.0, v * r * r * r)
+    return v * r * r * r * (k < jump)
 
 
 def prox_four_thirds(v: Tensor, t: Tensor) -> Tensor:
@@ -324,7 +323,7 @@ def prox_power(v: Tensor, t: Tensor, p: float) -> Tensor:
         return x
     least = 2 * (1 - p) / (2 - p)
     jump = math.log(p / (2 - p)) + (1 - p) * math.log(least)
-    return torch.where(log_k >= jump, 0.0, x)
+    return x * (log_k < jump)
 
 
 def cube_root(a: Tensor) -> Tensor:

@@ -127,10 +127,11 @@ def norm(g: Tensor, p: float) -> Tensor:
 
 def direction(g: Tensor, p: float) -> Tensor:
     """The gradient of `norm`, like g: 0 at g = 0, shared by the largest entries if p = inf."""
-    size = norm(g, p)
     if p == math.inf:
-        largest = (g.abs() == size).to(g.dtype)
-        return g.sign() * largest / largest.sum(-1, keepdim=True)
+        a = g.abs()
+        largest = (a - a.amax(-1, keepdim=True)).sign_().add_(1.0)  # 1 there, 0 elsewhere
+        return g.sign().mul_(largest / largest.sum(-1, keepdim=True))
+    size = norm(g, p)
     share = g / torch.where(size > 0, size, 1.0)
     return share if p == 2 else share.sign() * share.abs() ** (p - 1)
 
@@ -152,13 +153,14 @@ def euclidean_root(v: Tensor, t: Tensor) -> Tensor:
 
     That function is concave and increasing, and linear if all t agree (More and Sorensen 1983).
     """
+    t = nonzero(t)
     radius = (v.abs() - t).amax(-1, keepdim=True).clamp(min=0.0)
     for _ in range(RADIUS_STEPS):
-        reach = nonzero(radius + t)
-        square = (v / reach).square()
+        reach = (radius + t).reciprocal_()
+        square = (v * reach).pow_(2)
         total = square.sum(-1, keepdim=True)
-        slope = nonzero((square / reach).sum(-1, keepdim=True))
-        radius = (radius + (total.sqrt() - 1) * (total / slope)).clamp(min=0.0)
+        slope = torch.linalg.vecdot(square, reach).unsqueeze(-1)
+        radius = (radius + (total.sqrt() - 1) * (total / nonzero(slope))).clamp(min=0.0)
     return radius
 
 
@@ -212,9 +214,9 @@ def inverse(a: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 
 def rise(a: Tensor, share: Tensor, least: Tensor, level: Tensor) -> Tensor:
     """The Newton step of `water_level`."""
-    over = (a - level).clamp(min=0.0)
-    excess = (over * share).sum(-1, keepdim=True) - least
-    slope = (share * (over > 0)).sum(-1, keepdim=True)
+    over = (a - level).relu_()
+    excess = torch.linalg.vecdot(over, share).unsqueeze(-1) - least
+    slope = torch.linalg.vecdot(over.sign_(), share).unsqueeze(-1)
     return torch.where(slope > 0, excess / slope, 0.0)
 
 
