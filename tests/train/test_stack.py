@@ -86,10 +86,11 @@ def test_width_order_and_company_do_not_matter(build):
         assert_same(one, alone)
 
 
-def test_a_diverged_member_is_an_outcome_and_hurts_nobody():
+@pytest.mark.parametrize("rate", [1e30, 1e200])
+def test_a_diverged_member_is_an_outcome_and_hurts_nobody(rate):
     data, recipe = parts("regression"), replace(RECIPE, optimizer="sgd", loss="mse")
-    sound = [Run(seed=1, lr=0.01), Run(seed=2, lr=0.01, penalty=L1(0.1), coupling="proximal")]
-    wild = Run(seed=1, lr=1e30)
+    sound = [Run(seed=1, lr=0.01), Run(seed=2, lr=0.02, penalty=L1(0.1), coupling="proximal")]
+    wild = Run(seed=1, lr=rate)
     outcomes = train_stack(one_output, [sound[0], wild, sound[1]], data, recipe)
     assert [outcome.status for outcome in outcomes] == ["ok", "diverged", "ok"]
     assert outcomes[1].step == 0 and len(outcomes[1].curves["train_loss"]) == 1

@@ -9,16 +9,22 @@ from lpreg.optim import Coupling, metric
 from lpreg.train.recipe import Recipe
 from lpreg.train.schedule import factor
 
+WILD = 1e6
+"""How many times the lowest rate of a stack a rate may be and still set the pace."""
+
 
 class Stepper:
     """Steps the rows of a matrix, each at its own rate.
 
     An elementwise optimizer moves every row by itself, and its update is proportional to the
-    learning rate: it runs at the highest rate, and every row goes its share of the way.
+    learning rate: it runs at one rate, and every row goes its share of the way. It is the highest
+    rate, so that shares are at most 1 and exact, unless that is so wild that others would overflow
+    with it.
     """
 
     def __init__(self, recipe: Recipe, flat: nn.Parameter, rates: Sequence[float]) -> None:
-        self._recipe, self._flat, self._top = recipe, flat, max(rates)
+        self._recipe, self._flat = recipe, flat
+        self._top = min(max(rates), WILD * min(rates))
         self._alike = min(rates) == self._top
         share = [rate / self._top for rate in rates]
         self._share = torch.tensor(share, dtype=flat.dtype, device=flat.device)
