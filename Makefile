@@ -6,8 +6,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # PyTorch first and alone, by the exact version: another package's range could take a newer one.
-# On Linux its default build brings CUDA. Without a GPU the CPU build is gigabytes smaller:
-#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make study
+# On Linux its default build brings CUDA. Without a GPU the CPU build is gigabytes smaller: give the
+# index that PyTorch's page "Get started" names, as in  PIP_EXTRA_INDEX_URL=... make study
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
