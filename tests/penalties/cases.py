@@ -22,6 +22,10 @@ SEPARABLE: dict[str, Penalty] = {
     "ElasticNet, no L1": ElasticNet(0.5, 0.0),
     "ElasticNet, no L2": ElasticNet(0.5, 1.0),
 }
+NEAR_THE_ENDS: dict[str, Penalty] = {
+    f"Lp {p:.4g}": Lp(0.75, p) for p in (0.01, 0.99, 0.9999, 1.0001, 1.01, 1.99, 2.01, 1000)
+}
+"""Powers for which floating point reaches only some of the laws: the prox is exact for them too."""
 NORMS: dict[str, Penalty] = {
     "LInf": LInf(0.5),
     "LInf, model": LInf(0.5, "model"),

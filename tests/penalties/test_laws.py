@@ -3,12 +3,21 @@
 import pytest
 
 from tests.penalties import laws
-from tests.penalties.cases import CASES, NORMS, SEPARABLE, SEPARABLE_SUMS, WITH_PROX
+from tests.penalties.cases import (
+    CASES,
+    NEAR_THE_ENDS,
+    NORMS,
+    SEPARABLE,
+    SEPARABLE_SUMS,
+    WITH_PROX,
+)
+
+WITH_ROOT = SEPARABLE | NEAR_THE_ENDS | NORMS | SEPARABLE_SUMS
 
 
-@pytest.mark.parametrize("case", SEPARABLE | NORMS | SEPARABLE_SUMS)
+@pytest.mark.parametrize("case", WITH_ROOT)
 def test_prox_is_the_root(case: str) -> None:
-    laws.prox_is_the_root(CASES[case])
+    laws.prox_is_the_root(WITH_ROOT[case])
 
 
 @pytest.mark.parametrize("case", WITH_PROX)

@@ -10,10 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lpreg.penalties import L0, L1, L2, ElasticNet, Group, LInf, Lp, Norm, Penalty
-from lpreg.penalties import lp as formulas
-from lpreg.penalties.lp import soft
+from lpreg.penalties import L0, L1, L2, ElasticNet, Group, LInf, Lp, Norm, Penalty, powers
 from lpreg.penalties.norms import prox_euclidean
+from lpreg.penalties.powers import soft
 from lpreg.views import Columns, Rows
 from tests.penalties import laws
 
@@ -141,7 +140,7 @@ WRONG: dict[laws.Law, dict[str, Penalty]] = {
         "mean of the metric, Group": averaged(ROWS),
         "no root of the size": with_prox(ROWS, rows_without_size),
         "p = 3 by a difference": with_prox(RATIO, three_by_difference),
-        "p = 1/2 for p = 2/3": with_prox(Lp(0.75, 2 / 3), formulas.prox_half),
+        "p = 1/2 for p = 2/3": with_prox(Lp(0.75, 2 / 3), powers.prox_half),
         "four Newton steps": with_prox(Lp(0.75, 1.9), few_newton_steps),
         "ridge first": mistaken(L1(0.5) + L2(0.25), _prox=ridge_first),
     },
@@ -166,7 +165,7 @@ WRONG: dict[laws.Law, dict[str, Penalty]] = {
         ),
         "NaN at zero": with_prox(L, nan_at_zero),
         "power of a power": with_prox(
-            Lp(0.75, 1.5), lambda v, t: formulas.prox_three_halves(v, t).sqrt() ** 2
+            Lp(0.75, 1.5), lambda v, t: powers.prox_three_halves(v, t).sqrt() ** 2
         ),
     },
     laws.zero_stays_zero: {

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 
 from lpreg.penalties.base import Penalty, Strength, infinite_unless_zero
-from lpreg.penalties.lp import pulled, soft
+from lpreg.penalties.lp import pulled
+from lpreg.penalties.powers import soft
 
 BISECTIONS = 60
 

@@ -1,23 +1,13 @@
 """The powers |w|^p, entry by entry: L0, L1, L2, any Lp, and the elastic net.
 
-The proximal map of t |x|^p at v is v times a factor that depends on one number only. With a = |v|
-and x = a z, stationarity reads
-
-    z + k z^(p-1) = 1,      k = p t a^(p-2),
-
-and the maps below are its solutions z, written so that nothing cancels, overflows or underflows
-before the answer does, and so that z = 1 exactly at t = 0. For p < 1 this has two roots or none:
-the larger is the minimum, as long as it beats x = 0. There x jumps: it is zero or at least a z*,
-
-    z* = 2 (1 - p) / (2 - p),      k* = p / (2 - p) z*^(1-p),      zero where k >= k*.
+Every class says its value, its slope and its prox; how the prox of |x|^p is solved for is in
+`powers`, and what all the methods mean is in `base`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -33,6 +23,7 @@ from lpreg.penalties.base import (
     precise,
     wide,
 )
+from lpreg.penalties.powers import PROX, prox_power, soft
 
 
 @dataclass(frozen=True)
@@ -130,7 +121,7 @@ class L2(Penalty):
 class Lp(Penalty):
     """lam * sum |w|^p for any finite p > 0.
 
-    Its prox is closed for p = 1/2, 2/3, 1, 4/3, 3/2, 2, 3, 4 (see `PROX`), else by Newton.
+    Its prox is closed for p = 1/2, 2/3, 1, 4/3, 3/2, 2, 3, 4 (see `powers`), else by Newton.
     """
 
     lam: Strength
@@ -156,7 +147,9 @@ class Lp(Penalty):
         return (self.lam * self.p) * a ** (self.p - 1) * w.sign()
 
     def _prox(self, v: Tensor, step: Tensor) -> Tensor:
-        return PROX.get(self.p, partial(prox_power, p=self.p))(v, self.lam * step)
+        if self.p in PROX:
+            return PROX[self.p](v, self.lam * step)
+        return prox_power(v, self.lam * step.to(precise(v.device)), self.p)
 
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:
         return self._twin().lam_max(grad_at_zero)
@@ -200,11 +193,11 @@ class ElasticNet(Penalty):
         return l1.value(w) + l2.value(w)
 
     def gradient(self, w: Tensor) -> Tensor:
-        return self.lam * (self.l1_ratio * w.sign() + (1 - self.l1_ratio) * w)
+        return self.lam * self.l1_ratio * w.sign() + self.lam * (1 - self.l1_ratio) * w
 
     def _prox(self, v: Tensor, step: Tensor) -> Tensor:
-        t = self.lam * step
-        return soft(v, self.l1_ratio * t) / (1 + (1 - self.l1_ratio) * t)
+        l1, l2 = self.lam * self.l1_ratio, self.lam * (1 - self.l1_ratio)
+        return soft(v, l1 * step) / (1 + l2 * step)
 
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:
         largest = grad_at_zero.abs().amax()
@@ -226,11 +219,6 @@ class ElasticNet(Penalty):
         return L1(0.0).with_data((l1,)), L2(0.0).with_data((l2,))
 
 
-def soft(v: Tensor, t: Tensor) -> Tensor:
-    """Soft thresholding, the prox of t |x|: v without what of it lies within t of zero."""
-    return v - v.clamp(-t, t)
-
-
 def pulled(w: Tensor, grad: Tensor, l1: Strength) -> Tensor:
     """The gradient together with the subgradient of l1 |w| that cancels most of it."""
     return torch.where(w == 0, soft(grad, like(grad, l1)), grad + l1 * w.sign())
@@ -243,105 +231,3 @@ def free_at_zero(lam: Strength, w: Tensor, distance: Tensor) -> Tensor:
 
 def finite_positive(x: float) -> bool:
     return 0 < x < math.inf
-
-
-def prox_half(v: Tensor, t: Tensor) -> Tensor:
-    """p = 1/2. Xu et al. (2012), "L1/2 regularization", with the arc measured from t = 0."""
-    a = nonzero(v.abs())
-    c = (0.75 * math.sqrt(3)) * (t / a) / a.sqrt()  # above sqrt(1/2): zero
-    angle = (2 / 3) * c.clamp(max=1.0).asin()
-    z = 1 - angle.sin() / math.sqrt(3) - (2 / 3) * (angle / 2).sin().square()
-    return v * z * (c < math.sqrt(0.5))
-
-
-def prox_two_thirds(v: Tensor, t: Tensor) -> Tensor:
-    """p = 2/3. z = r^3 with r^4 - r + k = 0, by Ferrari; c + 4k/(3c) is the root of its cubic."""
-    a = nonzero(v.abs())
-    jump = 2 ** (-4 / 3)
-    k = (2 / 3) * (t / a) / cube_root(a)
-    q = (4 / 3) * k.clamp(max=jump)
-    c = cube_root(0.5 + (0.25 - q**3).sqrt())
-    s = (c + q / c).sqrt()
-    r = (s + (2 / s - s * s).sqrt()) / 2
-    return v * r * r * r * (k < jump)
-
-
-def prox_four_thirds(v: Tensor, t: Tensor) -> Tensor:
-    """p = 4/3. z = r^3 with r^3 + k r = 1, by Cardano; c^3 - e^3 = 1 undoes the cancellation."""
-    a = nonzero(v.abs())
-    third = ((4 / 9) * (t / cube_root(a).square())).clamp(max=torch.finfo(v.dtype).max ** 0.6)
-    c = cube_root(0.5 + torch.hypot(third * third.sqrt(), third.new_full((), 0.5)))
-    e = third / c
-    r = 1 / (c * c + third + e * e)
-    return v * r * r * r
-
-
-def prox_three_halves(v: Tensor, t: Tensor) -> Tensor:
-    """p = 3/2. z = r^2 with r^2 + k r = 1, in the form of the root that does not cancel."""
-    k = 1.5 * (t / nonzero(v.abs()).sqrt())
-    r = 2 / (k + torch.hypot(k, k.new_full((), 2.0)))
-    return v * r * r
-
-
-def prox_two(v: Tensor, t: Tensor) -> Tensor:
-    """p = 2. z + k z = 1."""
-    return v / (1 + 2 * t)
-
-
-def prox_three(v: Tensor, t: Tensor) -> Tensor:
-    """p = 3. z + k z^2 = 1, in the form of the root that does not cancel."""
-    root = (12 * t).sqrt() * v.abs().sqrt()
-    return 2 * v / (1 + torch.hypot(root, root.new_full((), 1.0)))
-
-
-def prox_four(v: Tensor, t: Tensor) -> Tensor:
-    """p = 4. z + k z^3 = 1: z = 3 / (1 + b^2 + 1/b^2) with b^3 = s + sqrt(s^2 + 1), s^2 = 27k/4."""
-    a = nonzero(v.abs())
-    s = (27 * t).sqrt()  # divided by a, so that s does not overflow where the answer is of order 1
-    b = cube_root(a) * cube_root(s + torch.hypot(s.expand_as(a), 1 / a))
-    return v / (1 + (b - 1 / b).square() / 3)
-
-
-def prox_power(v: Tensor, t: Tensor, p: float) -> Tensor:
-    """Any other p, by Newton's method on y = log z, in the longest dtype of the device.
-
-    log(exp(log k + (p-1) y) + exp(y)) = 0: convex in y and nearly piecewise linear, with slopes
-    p - 1 and 1. From the right of the larger root every step stays there and none can overshoot.
-    """
-    long = precise(v.device)
-    a = v.abs().to(long)
-    log_k = math.log(p) + t.to(long).log() + (p - 2) * nonzero(a).log()
-    log_k = log_k.clamp(-1e5, 1e5)
-    y = torch.zeros_like(log_k) if p < 1 else (-log_k / (p - 1)).clamp(max=0.0)
-    for _ in range(NEWTON_STEPS):
-        pull = log_k + (p - 1) * y
-        whole = torch.logaddexp(pull, y)
-        slope = 1 + (p - 2) * (pull - whole).exp()
-        y = y - whole / slope.clamp(min=min(1.0, abs(p - 1)) / 2)
-    x = (v * y.exp()).to(v.dtype)
-    if p > 1:
-        return x
-    least = 2 * (1 - p) / (2 - p)
-    jump = math.log(p / (2 - p)) + (1 - p) * math.log(least)
-    return x * (log_k < jump)
-
-
-def cube_root(a: Tensor) -> Tensor:
-    """Of positive a; one Newton step repairs what rounding 1/3 costs far from 1."""
-    root = a ** (1 / 3)
-    return root - (root - a / (root * root)) / 3
-
-
-NEWTON_STEPS = 12
-
-PROX: dict[float, Callable[[Tensor, Tensor], Tensor]] = {
-    1 / 2: prox_half,
-    2 / 3: prox_two_thirds,
-    1.0: soft,
-    4 / 3: prox_four_thirds,
-    3 / 2: prox_three_halves,
-    2.0: prox_two,
-    3.0: prox_three,
-    4.0: prox_four,
-}
-"""The prox of t |x|^p as a function of (v, t), for the p that have a closed form."""

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from lpreg.penalties.base import Penalty, Scope, Strength, checked, like, nonzero, precise, wide
-from lpreg.penalties.lp import L1, soft
+from lpreg.penalties.lp import L1
+from lpreg.penalties.powers import soft
 
 RADIUS_STEPS, LEVEL_STEPS, LAST_STEPS = 24, 16, 2
 """Newton steps for the two roots. Searches among tensors of up to 8000 entries found none that
