@@ -64,10 +64,10 @@ def width(size: Size, batch_size: int, device: str) -> int:
 def memory(size: Size, members: int) -> int:
     """Bytes that a stack of so many members takes, about.
 
-    Weights, gradient, two moments and two latent copies, and the outputs of all layers when the
-    parts are evaluated, in float32.
+    Weights, gradient, two moments and the three tensors of dual averaging, and the outputs of all
+    layers when the parts are evaluated, in float32.
     """
-    return 4 * members * (6 * size.parameters + 2 * size.units * size.samples)
+    return 4 * members * (7 * size.parameters + 2 * size.units * size.samples)
 
 
 def fits(size: Size, resources: Resources) -> int:
