@@ -32,10 +32,12 @@ from lpreg.data import load, split
 from lpreg.models import build
 from lpreg.optim import metric
 from lpreg.study.plan import Size, width
-from lpreg.train import Recipe, Run, train_stack
+from lpreg.train import Recipe, Run, Samples, train_stack
 
 MODELS = {"shallow": [256], "h16": [16] * 6, "h32": [32] * 6, "h256": [256] * 6}
-PARTS = split(load("digits").scaled(), {"train": 719, "val": 539, "test": 539}, seed=0)
+SIZES = {"train": 719, "val": 539, "test": 539}
+SAMPLES = Samples(split(load("digits"), SIZES, seed=0), scale=16.0).on("cpu", torch.float32)
+PARTS = SAMPLES.parts
 BATCH, CORES = 64, os.cpu_count() or 1
 STEPS_PER_EPOCH = -(-719 // BATCH)
 
@@ -136,7 +138,7 @@ def _stack(task: tuple[list[int], list[dict], int]) -> None:
         Run(seed=m["seed"], lr=1e-3, penalty=m.get("penalty"), coupling=m.get("coupling", "loss"))
         for m in members
     ]
-    train_stack(partial(network, hidden, dropout), runs, PARTS, recipe)
+    train_stack(partial(network, hidden, dropout), runs, SAMPLES, recipe)
 
 
 def _warm(_: int) -> None:

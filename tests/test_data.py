@@ -1,9 +1,10 @@
 """The digits, and how data are cut."""
 
+import numpy as np
 import pytest
 import torch
 
-from lpreg.data import DATA, load, split
+from lpreg.data import DATA, Dataset, Pool, load, moments, split
 
 
 def test_the_digits_are_the_documents():
@@ -11,8 +12,6 @@ def test_the_digits_are_the_documents():
     assert (tuple(digits.x.shape), tuple(digits.y.shape)) == ((1797, 64), (1797,))
     assert (digits.x.min(), digits.x.max(), digits.x.dtype) == (0.0, 16.0, torch.float32)
     assert digits.y.unique().tolist() == list(range(digits.classes))
-    assert torch.equal(digits.scaled().x * 16, digits.x)
-    assert torch.equal(digits.scaled().scaled().x, digits.scaled().x)
 
 
 def test_a_split_is_disjoint_whole_and_the_same_for_equal_seeds():
@@ -38,3 +37,25 @@ def test_a_split_that_does_not_fit_is_refused(sizes, named):
 def test_an_unknown_data_set_is_refused_with_the_names_allowed():
     with pytest.raises(ValueError, match=f"'digit'.*{next(iter(DATA))}"):
         load("digit")
+
+
+def test_parts_come_from_the_pools_of_their_source():
+    pools = (Pool(("train", "val"), 60), Pool(("test",), 30))
+    marked = Dataset("marked", torch.arange(90.0)[:, None], torch.arange(90), "x", 1, pools=pools)
+    parts = split(marked, {"train": 40, "test": 30, "val": 20}, seed=5)
+    owners = {part: y for part, (_, y) in parts.items()}
+    assert sorted(torch.cat([owners["train"], owners["val"]]).tolist()) == list(range(60))
+    assert sorted(owners["test"].tolist()) == list(range(60, 90))
+    with pytest.raises(ValueError, match="test 31 = 31.*30 samples for them"):
+        split(marked, {"train": 40, "test": 31}, seed=5)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4, 4)], ids=["table", "images"])
+def test_moments_are_those_of_numpy(shape):
+    x = torch.randint(0, 255, (5000, *shape), generator=torch.Generator().manual_seed(1))
+    x[:, 0] = 7
+    over = 0 if len(shape) == 1 else (0, 2, 3)
+    mean, deviation = moments(x.to(torch.uint8))
+    np.testing.assert_allclose(mean.flatten(), x.numpy().mean(over))
+    np.testing.assert_allclose(deviation.flatten()[1:], x.numpy().std(over)[1:])
+    assert deviation.flatten()[0] == 1

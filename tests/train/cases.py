@@ -7,7 +7,7 @@ from torch import nn
 
 from lpreg.models import Dropout, mlp
 from lpreg.penalties import L0, L1, L2, ElasticNet, Group, LInf, Lp, Norm
-from lpreg.train import Recipe, Run
+from lpreg.train import Recipe, Run, Samples
 from lpreg.views import Columns, Rows
 
 RECIPE = Recipe(steps=11, batch_size=16, evaluate_every=5, dtype="float64")
@@ -19,11 +19,8 @@ def parts(task: str = "classification"):
     x = torch.randn(76, 6, generator=g)
     x[:, 3] = 1.0
     y = x[:, :3].argmax(1) if task == "classification" else x[:, 0] - 2 * x[:, 1]
-    return {
-        "train": (x[:44], y[:44]),
-        "val": (x[44:60], y[44:60]),
-        "test": (x[60:], y[60:]),
-    }
+    cut = {"train": slice(44), "val": slice(44, 60), "test": slice(60, None)}
+    return Samples({part: (x[rows], y[rows]) for part, rows in cut.items()})
 
 
 perceptron = partial(mlp, inputs=6, outputs=3, hidden=[5, 4], activation="arctan")

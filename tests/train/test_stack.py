@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lpreg.penalties import L1
-from lpreg.train import Outcome, Recipe, Run, train_reference, train_stack
+from lpreg.train import Outcome, Recipe, Run, Samples, train_reference, train_stack
 
 from .cases import BUILDS, BY_LAYER, PENALTIES, RECIPE, RUNS, one_output, parts
 
@@ -68,6 +68,34 @@ def test_the_comparison_notices_a_wrong_rate_strength_or_selection(coupling, cha
 
 def test_regression():
     assert_stack_is_reference(one_output, FEW, replace(RECIPE, loss="mse"), "regression")
+
+
+def test_images_of_bytes_are_normalised_batch_by_batch():
+    shift, scale = torch.full((6,), 120.0), torch.arange(40.0, 46.0)
+    told = {
+        part: ((x * 50 + 120).clamp(0, 255).to(torch.uint8), y)
+        for part, (x, y) in parts().parts.items()
+    }
+    floats = {part: ((x.double() - shift) / scale, y) for part, (x, y) in told.items()}
+    bytes_, ready = Samples(told, shift, scale), Samples(floats)
+    for left, right, plain in zip(
+        train_stack(BUILDS["perceptron"], FEW, bytes_, RECIPE),
+        train_stack(BUILDS["perceptron"], FEW, ready, RECIPE),
+        [train_reference(BUILDS["perceptron"], run, bytes_, RECIPE) for run in FEW],
+        strict=True,
+    ):
+        assert_same(left, right)
+        assert_same(left, plain)
+
+
+def test_errors_are_told_in_the_unit_of_the_targets():
+    recipe = replace(RECIPE, loss="mse", steps=1)
+    plain, told = parts("regression"), replace(parts("regression"), unit=3.0)
+    runs = [Run(1, 0.01)]
+    (left,), (right,) = (train_stack(one_output, runs, data, recipe) for data in (plain, told))
+    np.testing.assert_allclose(9 * left.curves["val_mse"], right.curves["val_mse"])
+    np.testing.assert_array_equal(left.curves["val_loss"], right.curves["val_loss"])
+    assert_same(right, train_reference(one_output, runs[0], told, recipe))
 
 
 def test_a_penalty_per_layer():

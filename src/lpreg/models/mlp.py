@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ DROPOUT_PLACES = ("activations", "products")
 def mlp(
     *,
     generator: torch.Generator,
-    inputs: int,
+    inputs: int | Sequence[int],
     outputs: int,
     hidden: Sequence[int],
     activation: str = "relu",
@@ -34,13 +35,14 @@ def mlp(
     dropout_at: str = "activations",
     init: str = "xavier_normal",
 ) -> nn.Sequential:
-    """A perceptron x (n, inputs) -> (n, outputs) with one linear layer more than `hidden` has.
+    """A perceptron x (n, *inputs) -> (n, outputs) with one linear layer more than `hidden` has.
 
-    Biases start at zero. The layers are named `fc1`, `fc2`, ...
+    Inputs of more than one dimension are flattened. Biases start at zero. Layers are named `fc1`,
+    `fc2`, ...
 
     Args:
         generator: the source of the initial weights.
-        inputs: number of inputs; outputs: number of outputs.
+        inputs: their number, or the shape of one sample; outputs: number of outputs.
         hidden: units of each hidden layer, from the input on; may be empty.
         activation: a name of `ACTIVATIONS`, after every hidden layer.
         bias: whether the linear layers have biases.
@@ -54,10 +56,13 @@ def mlp(
     _allowed("activation", activation, ACTIVATIONS)
     _allowed("dropout_at", dropout_at, DROPOUT_PLACES)
     _allowed("init", init, INITS)
-    sizes = [inputs, *hidden, outputs]
+    shape = [inputs] if isinstance(inputs, int) else list(inputs)
+    sizes = [prod(shape), *hidden, outputs]
     if min(sizes) < 1:
         raise ValueError(f"a layer of {min(sizes)} units in {sizes}; every size is at least 1")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if len(shape) > 1:
+        layers["flatten"] = nn.Flatten()
     for i in range(1, len(sizes)):
         last = i == len(sizes) - 1
         layers[f"fc{i}"] = nn.utils.skip_init(nn.Linear, sizes[i - 1], sizes[i], bias=bias)

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from lpreg import __version__, data, select
+from lpreg import __version__, select
 from lpreg.study import rows, workers
 from lpreg.study.errors import FolderError
 from lpreg.study.member import Member, extend
-from lpreg.study.network import builder, network, parts
+from lpreg.study.network import builder, dataset, network, samples
 from lpreg.study.plan import Agenda, Resources, Sizes, Stack, agenda, seconds
 from lpreg.study.spec import Study
 from lpreg.study.store import Folder, Trained
@@ -43,12 +43,12 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
     """Train a stack; `tick` is told the steps done."""
     torch.set_num_threads(task.threads)
     first = task.members[0]
-    dataset = data.load(first.data.name)
-    plain = network(first, dataset)
+    own = dataset(first.data)
+    plain = network(first, own)
     outcomes = train_stack(
         builder(plain),
         [member.run() for member in task.members],
-        parts(first, dataset),
+        samples(first, own),
         first.training(),
         task.device,
         tick,

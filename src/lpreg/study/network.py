@@ -7,16 +7,22 @@ from typing import Any
 import torch
 
 from lpreg import data, models, select
-from lpreg.data import Dataset, Parts
+from lpreg.data import Dataset
 from lpreg.study.errors import SpecError
 from lpreg.study.member import Member, members
 from lpreg.study.spec import Study
-from lpreg.train import Build, score
+from lpreg.study.tables import Data
+from lpreg.train import Build, Samples, score
+
+
+def dataset(table: Data) -> Dataset:
+    """The data set that a study asks for; raises as `lpreg.data.load`."""
+    return data.load(table.source, **table.options)
 
 
 def network(member: Member, dataset: Dataset) -> dict[str, Any]:
     """What `lpreg.models.build` takes besides the generator: plain values, fit for JSON."""
-    sizes = {"inputs": dataset.x[0].numel(), "outputs": dataset.classes}
+    sizes = {"inputs": list(dataset.x.shape[1:]), "outputs": dataset.classes}
     return {"kind": member.model.kind, **sizes, **member.options()}
 
 
@@ -26,10 +32,23 @@ def builder(network: dict[str, Any]) -> Build:
     return partial(models.build, network["kind"], **options)
 
 
-def parts(member: Member, dataset: Dataset) -> Parts:
-    """The data that a member trains on and is evaluated with."""
-    scaled = dataset.scaled() if member.recipe.inputs == "scaled" else dataset
-    return data.split(scaled, member.data.split.model_dump(), member.split_seed)
+def samples(member: Member, dataset: Dataset) -> Samples:
+    """The data that a member trains on and is evaluated with, prepared as its recipe says."""
+    parts = data.split(dataset, member.data.split.model_dump(), member.split_seed)
+    if member.recipe.inputs == "standardized":
+        return _standardized(parts, dataset)
+    return Samples(parts, scale=dataset.scale if member.recipe.inputs == "scaled" else 1.0)
+
+
+def _standardized(parts: data.Parts, dataset: Dataset) -> Samples:
+    """By mean and deviation of the training part, the targets of a regression too."""
+    x, y = parts["train"]
+    shift, scale = data.moments(x)
+    if dataset.task != "regression":
+        return Samples(parts, shift, scale)
+    mean, unit = data.moments(y)
+    told = {part: (x, ((y - mean) / unit).to(y.dtype)) for part, (x, y) in parts.items()}
+    return Samples(told, shift, scale, float(unit))
 
 
 @dataclass(frozen=True)
@@ -61,7 +80,7 @@ def check(study: Study, file: str) -> dict[str, Size]:
     sets = {}
     for i, each in enumerate(study.data, 1):
         try:
-            sets[each.name] = data.load(each.name)
+            sets[each.name] = dataset(each)
             data.split(sets[each.name], each.split.model_dump(), study.head.split_seed)
         except ValueError as error:
             raise SpecError(f"{file}: data {i}: {error}") from None
@@ -69,10 +88,10 @@ def check(study: Study, file: str) -> dict[str, Size]:
     one = study.model_copy(update={"head": study.head.model_copy(update={"seeds": 1})})
     made = cache(lambda key: models.build(generator=torch.Generator(), **dict(key)))
     for member in members(one):
-        dataset = sets[member.data.name]
+        own = sets[member.data.name]
         try:
-            _check_loss(member, dataset)
-            model = made(_hashable(network(member, dataset)))
+            _check_loss(member, own)
+            model = made(_hashable(network(member, own)))
             run = member.run()
             if run.penalty is not None:
                 select.match(model, run.penalty, run.where)
@@ -102,4 +121,4 @@ def _size(model: torch.nn.Module, member: Member) -> Size:
 
 
 def _hashable(options: dict[str, Any]) -> tuple:
-    return tuple(options.items())
+    return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items())

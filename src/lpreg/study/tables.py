@@ -105,11 +105,50 @@ class Split(Table):
     test: PositiveInt
 
 
-class Data(Table):
-    """[[data]]: a data set by its registered name, and how it is cut."""
+class Extras(Table):
+    """A table that takes, beside its own keys, the options of the function that it names."""
 
-    name: Annotated[str, _known("data set", DATA)]
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that it sets."""
+        return dict(self.model_extra or {})
+
+    def _check_options(self, function: Any, given: Iterable[str] = ()) -> None:
+        """Refuse what the function does not take; `given` are arguments that no option sets."""
+        hints = get_type_hints(function)
+        allowed = [k for k in inspect.signature(function).parameters if k not in given]
+        for key, value in self.options.items():
+            if key not in allowed:
+                raise ValueError(unknown("key", key, [*type(self).model_fields, *allowed]))
+            try:
+                TypeAdapter(hints[key]).validate_python(value, strict=True)
+            except ValidationError as error:
+                raise ValueError(f"{key} = {value!r}: {error.errors()[0]['msg']}") from None
+
+
+class Data(Extras):
+    """[[data]]: a data set, the options of its loader, and how it is cut.
+
+    `kind` is its name in the registry, left out when it is also its name in the study.
+    """
+
+    name: Name
+    kind: str | None = None
     split: Split
+
+    @property
+    def source(self) -> str:
+        """Its name in the registry."""
+        return self.kind or self.name
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.source not in DATA:
+            raise ValueError(unknown("data set", self.source, DATA))
+        self._check_options(DATA[self.source])
+        return self
 
 
 VIEWS = {
@@ -122,29 +161,15 @@ GIVEN = ("generator", "inputs", "outputs", "dropout", "dropout_at", "init")
 """What data, recipe and arm say of a network: no option of a model."""
 
 
-class Model(Table):
+class Model(Extras):
     """[[model]]: a network, its kind and the options of that kind."""
 
-    model_config = ConfigDict(extra="allow")
     name: Name
     kind: Annotated[str, _known("model kind", MODELS)]
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options of its kind that it sets."""
-        return dict(self.model_extra or {})
-
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
-        hints = get_type_hints(MODELS[self.kind])
-        allowed = [k for k in inspect.signature(MODELS[self.kind]).parameters if k not in GIVEN]
-        for key, value in self.options.items():
-            if key not in allowed:
-                raise ValueError(unknown("key", key, ["name", "kind", *allowed]))
-            try:
-                TypeAdapter(hints[key]).validate_python(value, strict=True)
-            except ValidationError as error:
-                raise ValueError(f"{key} = {value!r}: {error.errors()[0]['msg']}") from None
+        self._check_options(MODELS[self.kind], GIVEN)
         return self
 
 
@@ -174,7 +199,7 @@ class Recipe(Table):
     warmup: int = Field(0, ge=0)
     loss: Annotated[str, _known("loss", LOSSES)] = "cross_entropy"
     evaluate_every: PositiveInt = 1
-    inputs: Literal["raw", "scaled"] = "raw"
+    inputs: Literal["raw", "scaled", "standardized"] = "raw"
     init: Annotated[str, _known("init", INITS)] | None = None
     dropout_at: Annotated[str, _known("dropout_at", DROPOUT_PLACES)] | None = None
     dtype: Annotated[str, _known("dtype", DTYPES)] = "float32"

@@ -4,6 +4,7 @@ from lpreg.train.loop import train_stack
 from lpreg.train.metrics import LOSSES, score
 from lpreg.train.recipe import DTYPES, OPTIMIZERS, Build, Outcome, Recipe, Run, generator
 from lpreg.train.reference import train_reference
+from lpreg.train.samples import Samples
 from lpreg.train.schedule import SCHEDULES
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Outcome",
     "Recipe",
     "Run",
+    "Samples",
     "generator",
     "score",
     "train_reference",

@@ -45,7 +45,7 @@ class Batches:
 class Noise:
     """The dropout masks of a stack, each member's drawn from its own seed."""
 
-    def __init__(self, stack: Stack, x: Tensor, seeds: Sequence[int]) -> None:
+    def __init__(self, stack: Stack, some: Tensor, seeds: Sequence[int]) -> None:
         self._stack, self._layers = stack, stack.dropouts()
         self._generators = [generator(seed, "dropout") for seed in seeds]
         self._features: dict[str, torch.Size] = {}
@@ -55,7 +55,7 @@ class Noise:
         ]
         if hooks:
             with torch.no_grad():
-                stack.model.eval()(x[:2])
+                stack.model.eval()(some)
         for hook in hooks:
             hook.remove()
 

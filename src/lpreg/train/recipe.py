@@ -14,9 +14,6 @@ from lpreg.select import Where
 Build = Callable[[torch.Generator], nn.Module]
 """Makes a network with fresh weights from a generator."""
 
-Parts = Mapping[str, tuple[Tensor, Tensor]]
-"""Part name to its inputs (n, features...) and targets (n,); "train" is what is trained on."""
-
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
     "adam": torch.optim.Adam,

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.func import vmap
 
 from lpreg.train.metrics import LOSSES, score
-from lpreg.train.recipe import Outcome, Parts, Recipe
+from lpreg.train.recipe import Outcome, Recipe
+from lpreg.train.samples import Samples
 from lpreg.train.segments import Segment
 from lpreg.train.stack import Stack
 
@@ -17,23 +18,24 @@ class Record:
     """Evaluations of all members, in evaluation mode, on every part as a whole."""
 
     def __init__(
-        self, stack: Stack, segments: Sequence[Segment], parts: Parts, recipe: Recipe
+        self, stack: Stack, segments: Sequence[Segment], samples: Samples, recipe: Recipe
     ) -> None:
-        self._stack, self._segments, self._parts = stack, segments, parts
+        self._stack, self._segments, self._samples = stack, segments, samples
         self._steps: list[int] = []
         self._rows: list[dict[str, Tensor]] = []
         name, measure = score(recipe.loss)
         self._measures = {"loss": _mapped(LOSSES[recipe.loss]), name: _mapped(measure)}
+        self._units = {"mse": samples.unit**2}
 
     @torch.no_grad()
     def evaluate(self, step: int) -> None:
         """Measure every member after this many steps."""
         self._stack.model.eval()
         row = {}
-        for part, (x, y) in self._parts.items():
-            outputs = self._stack(x, shared=True)
+        for part, (x, y) in self._samples.parts.items():
+            outputs = self._stack(self._samples.batch(x), shared=True)
             for name, measure in self._measures.items():
-                row[f"{part}_{name}"] = measure(outputs, y)
+                row[f"{part}_{name}"] = measure(outputs, y) * self._units.get(name, 1.0)
         weights = self._stack.flat[:, : self._stack.weights]
         row["zeros"] = (weights == 0).sum(1)
         row["penalty_value"] = torch.zeros_like(row["train_loss"])

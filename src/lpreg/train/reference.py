@@ -15,20 +15,21 @@ from lpreg.models.dropout import Dropout
 from lpreg.penalties import Penalty
 from lpreg.select import match, select
 from lpreg.train.metrics import LOSSES, constant_inputs, score
-from lpreg.train.recipe import DTYPES, Build, Outcome, Parts, Recipe, Run, generator
+from lpreg.train.recipe import DTYPES, Build, Outcome, Recipe, Run, generator
 from lpreg.train.record import dead_zeros
+from lpreg.train.samples import Samples
 from lpreg.train.schedule import factor
 
 Penalised = list[tuple[list[nn.Parameter], Penalty]]
 """Parameters that one call of a penalty sees, as one vector if they are several."""
 
 
-def train_reference(build: Build, run: Run, parts: Parts, recipe: Recipe) -> Outcome:
+def train_reference(build: Build, run: Run, samples: Samples, recipe: Recipe) -> Outcome:
     """Train one network on the CPU, as `train_stack` does many. Arguments and result as there."""
     start = perf_counter()
     dtype = DTYPES[recipe.dtype]
-    parts = {name: (x.to(dtype), y) for name, (x, y) in parts.items()}
-    x, y = parts["train"]
+    samples = samples.on("cpu", dtype)
+    x, y = samples.parts["train"]
     model = build(generator(run.seed, "init")).to(dtype)
     penalised = _penalised(model, run)
     optimizer = recipe.make_optimizer(list(model.parameters()), run.lr)
@@ -36,7 +37,7 @@ def train_reference(build: Build, run: Run, parts: Parts, recipe: Recipe) -> Out
     size = recipe.batch_size or len(y)
     per_epoch, order = ceil(len(y) / size), torch.arange(len(y))
     latent: dict[Tensor, tuple[Tensor, Tensor]] = {}
-    curves = [_evaluate(model, penalised, parts, recipe, 0)]
+    curves = [_evaluate(model, penalised, samples, recipe, 0)]
 
     for step in range(recipe.steps):
         rows = slice(None)
@@ -46,8 +47,9 @@ def train_reference(build: Build, run: Run, parts: Parts, recipe: Recipe) -> Out
                 order = torch.randperm(len(y), generator=order_of)
             rows = order[within * size : (within + 1) * size]
         model.train()
-        _draw_masks(model, x[rows], noise_of)
-        loss = LOSSES[recipe.loss](model(x[rows]), y[rows])
+        inputs = samples.batch(x[rows])
+        _draw_masks(model, inputs, noise_of)
+        loss = LOSSES[recipe.loss](model(inputs), y[rows])
         for tensors, penalty in penalised:
             loss = loss + _added(penalty, run.coupling, tensors)
         optimizer.zero_grad()
@@ -60,7 +62,7 @@ def train_reference(build: Build, run: Run, parts: Parts, recipe: Recipe) -> Out
         for w, penalty in ((w, penalty) for tensors, penalty in penalised for w in tensors):
             _couple(run.coupling, penalty, optimizer, w, before[w], latent)
         if recipe.evaluates(step + 1):
-            curves.append(_evaluate(model, penalised, parts, recipe, step + 1))
+            curves.append(_evaluate(model, penalised, samples, recipe, step + 1))
 
     state = {name: value.clone() for name, value in model.state_dict().items()}
     finite = [all(np.isfinite(list(row.values()))) for row in curves]
@@ -152,15 +154,16 @@ def _draw_masks(model: nn.Module, x: Tensor, noise_of: torch.Generator) -> None:
 
 @torch.no_grad()
 def _evaluate(
-    model: nn.Module, penalised: Penalised, parts: Parts, recipe: Recipe, step: int
+    model: nn.Module, penalised: Penalised, samples: Samples, recipe: Recipe, step: int
 ) -> dict[str, float]:
     model.eval()
     name, measure = score(recipe.loss)
     row: dict[str, float] = {"step": step}
-    for part, (x, y) in parts.items():
-        outputs = model(x)
+    unit = {"mse": samples.unit**2}
+    for part, (x, y) in samples.parts.items():
+        outputs = model(samples.batch(x))
         row[f"{part}_loss"] = float(LOSSES[recipe.loss](outputs, y))
-        row[f"{part}_{name}"] = float(measure(outputs, y))
+        row[f"{part}_{name}"] = float(measure(outputs, y)) * unit.get(name, 1.0)
     row["zeros"] = sum(int((w == 0).sum()) for w in select(model, "weights").values())
     row["penalty_value"] = float(sum(p.value(_joined(tensors)) for tensors, p in penalised))
     row["total_loss"] = row["train_loss"] + row["penalty_value"]

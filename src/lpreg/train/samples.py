@@ -1,0 +1,53 @@
+"""The data of a training run: parts, and what turns stored inputs into those a network sees."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+Parts = Mapping[str, tuple[Tensor, Tensor]]
+"""Part name to its inputs (n, features...) and targets (n,); "train" is what is trained on."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What is trained on and evaluated with.
+
+    Attributes:
+        parts: every part is evaluated. Inputs of whole numbers (uint8 images) stay as they are and
+            are normalised batch by batch, others once.
+        shift, scale: a network sees (inputs - shift) / scale; they broadcast over the samples.
+        unit: how large 1 of a regression's targets is in the unit that errors are told in.
+    """
+
+    parts: Parts
+    shift: Tensor | float = 0.0
+    scale: Tensor | float = 1.0
+    unit: float = 1.0
+
+    def on(self, device: str, dtype: torch.dtype) -> "Samples":
+        """The same there, floating inputs normalised already."""
+        shift = torch.as_tensor(self.shift, dtype=dtype, device=device)
+        scale = torch.as_tensor(self.scale, dtype=dtype, device=device)
+        stored = replace(self, shift=shift, scale=scale)
+        moved = {
+            part: (
+                stored.seen(_to(x, device, dtype)) if x.is_floating_point() else x.to(device),
+                _to(y, device, dtype),
+            )
+            for part, (x, y) in self.parts.items()
+        }
+        return replace(stored, parts=moved)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What a network sees of inputs as they are stored; to be asked of what `on` gives."""
+        return (x - self.shift) / self.scale
+
+    def batch(self, x: Tensor) -> Tensor:
+        """What a network sees of some inputs of a part of what `on` gives."""
+        return x if x.is_floating_point() else self.seen(x)
+
+
+def _to(tensor: Tensor, device: str, dtype: torch.dtype) -> Tensor:
+    return tensor.to(device, dtype if tensor.is_floating_point() else None)
