@@ -46,7 +46,7 @@ def test_parts_come_from_the_pools_of_their_source():
     owners = {part: y for part, (_, y) in parts.items()}
     assert sorted(torch.cat([owners["train"], owners["val"]]).tolist()) == list(range(60))
     assert sorted(owners["test"].tolist()) == list(range(60, 90))
-    with pytest.raises(ValueError, match="test 31 = 31.*30 samples for them"):
+    with pytest.raises(ValueError, match=r"test 31 = 31.*30 samples for them"):
         split(marked, {"train": 40, "test": 31}, seed=5)
 
 
