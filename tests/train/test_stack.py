@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lpreg.penalties import L1
-from lpreg.train import Outcome, Recipe, Run, Samples, train_reference, train_stack
+from lpreg.train import Host, Outcome, Recipe, Run, Samples, train_reference, train_stack
 
 from .cases import BUILDS, BY_LAYER, PENALTIES, RECIPE, RUNS, one_output, parts
 
@@ -144,5 +144,6 @@ def test_zeros_on_constant_inputs_are_counted_apart():
 
 def test_ticks_count_the_steps():
     ticks: list[int] = []
-    train_stack(BUILDS["perceptron"], [Run(1, 0.01)], parts(), Recipe(steps=3), tick=ticks.append)
+    host = Host(tick=ticks.append)
+    train_stack(BUILDS["perceptron"], [Run(1, 0.01)], parts(), Recipe(steps=3), host)
     assert ticks == [1, 2, 3]

@@ -22,7 +22,7 @@ from lpreg.study.network import builder, dataset, network, samples
 from lpreg.study.plan import Agenda, Resources, Sizes, Stack, agenda, seconds
 from lpreg.study.spec import Study
 from lpreg.study.store import Folder, Trained
-from lpreg.train import Outcome, train_stack
+from lpreg.train import Host, Outcome, train_stack
 
 KEEP_BELOW = 100_000
 """Weights of a model from which on only the first seed's are kept."""
@@ -50,8 +50,7 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
         [member.run() for member in task.members],
         samples(first, own),
         first.training(),
-        task.device,
-        tick,
+        Host(device=task.device, tick=tick),
     )
     names = list(select.select(builder(plain)(torch.Generator()), "weights"))
     pairs = list(zip(task.members, outcomes, strict=True))

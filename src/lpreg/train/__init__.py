@@ -1,5 +1,6 @@
 """Training: many networks as one stack, and one network as the textbook does it."""
 
+from lpreg.train.host import Checkpoint, Host
 from lpreg.train.loop import train_stack
 from lpreg.train.metrics import LOSSES, score
 from lpreg.train.recipe import DTYPES, OPTIMIZERS, Build, Outcome, Recipe, Run, generator
@@ -13,6 +14,8 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "Build",
+    "Checkpoint",
+    "Host",
     "Outcome",
     "Recipe",
     "Run",

@@ -1,6 +1,6 @@
 """The order of the samples and the dropout masks: from each member's seed, whatever its stack."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 import torch
@@ -41,6 +41,16 @@ class Batches:
         rows = rows[0] if self.shared else rows
         return self.x[rows], self.y[rows]
 
+    def saved(self) -> dict[str, Tensor]:
+        """The generators, and the order of the running epoch."""
+        return {} if self._full else _states(self._generators) | {"order": self._order}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Take what `saved` gave."""
+        if not self._full:
+            _set_states(self._generators, saved)
+            self._order = saved["order"].to(self.x.device)
+
 
 class Noise:
     """The dropout masks of a stack, each member's drawn from its own seed."""
@@ -79,3 +89,20 @@ class Noise:
         ]
         for i, name in enumerate(self._layers):
             self._stack.buffers[name] = torch.stack([each[i] for each in masks]).to(flat.device)
+
+    def saved(self) -> dict[str, Tensor]:
+        """The generators; masks are fresh in every step."""
+        return _states(self._generators)
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Take what `saved` gave."""
+        _set_states(self._generators, saved)
+
+
+def _states(generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
+    return {f"generator {i}": g.get_state() for i, g in enumerate(generators)}
+
+
+def _set_states(generators: Sequence[torch.Generator], states: Mapping[str, Tensor]) -> None:
+    for i, g in enumerate(generators):
+        g.set_state(states[f"generator {i}"].cpu())

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from time import perf_counter
 
 from torch import Tensor
 from torch.func import vmap
 
 from lpreg.train.batches import Batches, Noise
+from lpreg.train.checkpoint import Progress
+from lpreg.train.host import Host
 from lpreg.train.metrics import LOSSES, constant_inputs
 from lpreg.train.recipe import DTYPES, Build, Outcome, Recipe, Run, generator
 from lpreg.train.record import Record
@@ -18,12 +19,7 @@ from lpreg.train.stepper import Stepper
 
 
 def train_stack(
-    build: Build,
-    runs: Sequence[Run],
-    samples: Samples,
-    recipe: Recipe,
-    device: str = "cpu",
-    tick: Callable[[int], None] | None = None,
+    build: Build, runs: Sequence[Run], samples: Samples, recipe: Recipe, host: Host | None = None
 ) -> list[Outcome]:
     """Train networks of one architecture together.
 
@@ -32,23 +28,21 @@ def train_stack(
         runs: the networks, in any order.
         samples: the data.
         recipe: what the networks have in common.
-        device: where the stack lives.
-        tick: called after every step with the number of steps done.
+        host: device, progress and checkpoint; by default the CPU and nothing else. A run that goes
+            on from a checkpoint must be given the other arguments as before.
 
     Returns:
         One outcome per run, in the order of `runs`. A run that diverges is an outcome like the
         others, and the others never notice.
     """
-    start = perf_counter()
     order = arrange(runs)
-    outcomes = _train(build, [runs[i] for i in order], samples, recipe, device, tick)
-    seconds = (perf_counter() - start) / len(runs)
+    outcomes = _train(build, [runs[i] for i in order], samples, recipe, host or Host())
     placed = dict(zip(order, outcomes, strict=True))
-    return [replace(placed[i], seconds=seconds) for i in range(len(runs))]
+    return [placed[i] for i in range(len(runs))]
 
 
-def _train(build, runs, samples, recipe, device, tick) -> list[Outcome]:
-    dtype = DTYPES[recipe.dtype]
+def _train(build, runs, samples, recipe, host) -> list[Outcome]:
+    dtype, device = DTYPES[recipe.dtype], host.device
     samples = samples.on(device, dtype)
     x, y = samples.parts["train"]
     seeds = [run.seed for run in runs]
@@ -59,10 +53,15 @@ def _train(build, runs, samples, recipe, device, tick) -> list[Outcome]:
     penalties = segments(stack, runs)
     record = Record(stack, penalties, samples, recipe)
     loss = _per_member(recipe.loss, shared=batches.shared)
+    parts = {"stack": stack, "batches": batches, "noise": noise, "stepper": stepper}
+    acting = {f"penalty {i}": segment for i, segment in enumerate(penalties)}
+    progress = Progress(parts | acting | {"record": record}, host.checkpoint)
 
-    record.evaluate(0)
+    first = progress.resume()
+    if first == 0:
+        record.look(0)
     stack.model.train()
-    for step in range(recipe.steps):
+    for step in range(first, recipe.steps):
         inputs, targets = batches.at(step)
         inputs = samples.batch(inputs)
         noise.draw(inputs.shape[0 if batches.shared else 1])
@@ -72,12 +71,12 @@ def _train(build, runs, samples, recipe, device, tick) -> list[Outcome]:
         stepper.step(step)
         for segment in penalties:
             segment.update(stack, stepper)
-        if recipe.evaluates(step + 1):
-            record.evaluate(step + 1)
-            stack.model.train()
-        if tick is not None:
-            tick(step + 1)
-    return record.outcomes(constant_inputs(x))
+        record.look(step + 1)
+        progress.done(step + 1)
+        if host.tick is not None:
+            host.tick(step + 1)
+    seconds = progress.seconds / len(runs)
+    return [replace(each, seconds=seconds) for each in record.outcomes(constant_inputs(x))]
 
 
 def _per_member(loss: str, *, shared: bool) -> Callable[[Tensor, Tensor], Tensor]:

@@ -1,6 +1,6 @@
 """What is kept of a stack's training: its curves, and what became of each member."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -21,15 +21,20 @@ class Record:
         self, stack: Stack, segments: Sequence[Segment], samples: Samples, recipe: Recipe
     ) -> None:
         self._stack, self._segments, self._samples = stack, segments, samples
+        self._recipe = recipe
         self._steps: list[int] = []
         self._rows: list[dict[str, Tensor]] = []
         name, measure = score(recipe.loss)
         self._measures = {"loss": _mapped(LOSSES[recipe.loss]), name: _mapped(measure)}
         self._units = {"mse": samples.unit**2}
 
+    def look(self, step: int) -> None:
+        """What the recipe asks for after this many steps."""
+        if self._recipe.evaluates(step):
+            self._evaluate(step)
+
     @torch.no_grad()
-    def evaluate(self, step: int) -> None:
-        """Measure every member after this many steps."""
+    def _evaluate(self, step: int) -> None:
         self._stack.model.eval()
         row = {}
         for part, (x, y) in self._samples.parts.items():
@@ -44,10 +49,26 @@ class Record:
         row["total_loss"] = row["train_loss"] + row["penalty_value"]
         self._steps.append(step)
         self._rows.append({name: values.cpu() for name, values in row.items()})
+        self._stack.model.train()
+
+    def saved(self) -> dict[str, Tensor]:
+        """All that was measured, (evaluations, members)."""
+        return {"step": torch.tensor(self._steps), **self._columns()}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Take what `saved` gave."""
+        self._steps = saved["step"].tolist()
+        columns = {name: values.unbind() for name, values in saved.items() if name != "step"}
+        self._rows = [
+            {name: values[i] for name, values in columns.items()} for i in range(len(self._steps))
+        ]
+
+    def _columns(self) -> dict[str, Tensor]:
+        return {name: torch.stack([row[name] for row in self._rows]) for name in self._rows[0]}
 
     def outcomes(self, constant: Tensor) -> list[Outcome]:
         """One outcome per member; `constant` marks the inputs that never change in training."""
-        curves = {k: torch.stack([r[k] for r in self._rows]).numpy() for k in self._rows[0]}
+        curves = {name: values.numpy() for name, values in self._columns().items()}
         finite = np.logical_and.reduce([np.isfinite(c) for c in curves.values()])
         sound = torch.isfinite(self._stack.flat.detach()).all(1).tolist()
         return [

@@ -130,6 +130,17 @@ class Segment:
             )
             block.write(stack.flat.data, weights)
 
+    def saved(self) -> dict[str, Tensor]:
+        """What the coupling keeps beside the weights."""
+        return {f"{i}/{k}": v for i, each in enumerate(self.latent) for k, v in each.items()}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Take what `saved` gave, laid out in memory as before: sums depend on it."""
+        for i, each in enumerate(self.latent):
+            self.latent[i] = {
+                k: blank.clone().copy_(saved[f"{i}/{k}"]) for k, blank in each.items()
+            }
+
 
 def _value(penalty: Penalty, w: Tensor) -> Tensor:
     return penalty.value(w)

@@ -1,6 +1,6 @@
 """A stack: networks of one architecture as one matrix, run and differentiated together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import torch
@@ -93,6 +93,20 @@ class Stack:
         views = self._views(self.flat.data) | self.buffers
         kept = [name for name in self.model.state_dict() if name in views]
         return {name: views[name][member].detach().cpu().clone() for name in kept}
+
+    def saved(self) -> dict[str, Tensor]:
+        """The weights and buffers of all members, but for masks, which are fresh in every step."""
+        masks = self.dropouts()
+        buffers = {name: value for name, value in self.buffers.items() if name not in masks}
+        return {"weights": self.flat.data, **{f"buffer {k}": v for k, v in buffers.items()}}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Take what `saved` gave."""
+        self.flat.data.copy_(saved["weights"])
+        masks = self.dropouts()
+        for name, buffer in self.buffers.items():
+            if name not in masks:
+                buffer.copy_(saved[f"buffer {name}"])
 
 
 def _ranges(shapes: dict[str, torch.Size]) -> dict[str, tuple[int, int]]:

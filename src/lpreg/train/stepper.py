@@ -1,6 +1,6 @@
 """One stock optimizer for a whole stack, with a learning rate per member."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -71,3 +71,12 @@ class Stepper:
         size = torch.as_tensor(size, dtype=flat.dtype, device=flat.device)
         share = self._share[rows]
         return size * share.view(-1, *[1] * (size.dim() - 1)) if size.dim() else size * share
+
+    def saved(self) -> dict[str, Tensor]:
+        """The optimizer's moments and count of steps."""
+        return {k: v for k, v in self._optimizer.state[self._flat].items() if v is not None}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Take what `saved` gave."""
+        device = self._flat.device
+        self._optimizer.state[self._flat] = {k: v.to(device).clone() for k, v in saved.items()}
