@@ -15,6 +15,7 @@ class Saved(Protocol):
 
     def saved(self) -> dict[str, Tensor]:
         """All of it, as tensors."""
+        ...
 
     def restore(self, saved: Mapping[str, Tensor]) -> None:
         """Take what `saved` gave another one that was built alike."""

@@ -15,6 +15,7 @@ class Checkpoint(Protocol):
 
     def load(self) -> dict[str, Tensor] | None:
         """What was saved last, None for a start from the beginning."""
+        ...
 
     def save(self, state: dict[str, Tensor]) -> None:
         """Keep this instead of what was saved before; all or nothing.

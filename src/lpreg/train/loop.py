@@ -54,8 +54,9 @@ def _train(build, runs, samples, recipe, host) -> list[Outcome]:
     record = Record(stack, penalties, samples, recipe)
     loss = _per_member(recipe.loss, shared=batches.shared)
     parts = {"stack": stack, "batches": batches, "noise": noise, "stepper": stepper}
-    acting = {f"penalty {i}": segment for i, segment in enumerate(penalties)}
-    progress = Progress(parts | acting | {"record": record}, host.checkpoint)
+    parts |= {f"penalty {i}": segment for i, segment in enumerate(penalties)}
+    parts |= {"record": record, "snapshots": record.snapshots}
+    progress = Progress(parts, host.checkpoint)
 
     first = progress.resume()
     if first == 0:

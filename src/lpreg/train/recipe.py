@@ -36,6 +36,11 @@ class Recipe:
         loss: a name of `LOSSES`.
         evaluate_every: steps between evaluations; the first is before step 1, the last at the end.
         dtype: of weights and inputs, a name of `DTYPES`.
+        precision: of the products, a name of `PRECISIONS`.
+        channels_last: keep images and the weights of their convolutions in that memory format.
+        snapshots: globs of the parameters to keep copies of.
+        snapshot_every: steps between the copies; 0 for the first and the last alone, which are
+            always kept.
     """
 
     optimizer: str = "adam"
@@ -49,6 +54,10 @@ class Recipe:
     loss: str = "cross_entropy"
     evaluate_every: int = 12
     dtype: str = "float32"
+    precision: str = "float32"
+    channels_last: bool = False
+    snapshots: tuple[str, ...] = ()
+    snapshot_every: int = 0
 
     def make_optimizer(
         self, params: list[nn.Parameter], lr: float, *, fused: bool = False
@@ -62,6 +71,12 @@ class Recipe:
     def evaluates(self, step: int) -> bool:
         """Whether the networks are evaluated after this many steps."""
         return step % self.evaluate_every == 0 or step == self.steps
+
+    def snaps(self, step: int) -> bool:
+        """Whether copies of the snapshot tensors are kept after this many steps."""
+        at_an_end = step in (0, self.steps)
+        between = self.snapshot_every > 0 and step % self.snapshot_every == 0
+        return bool(self.snapshots) and (at_an_end or between)
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,8 @@ class Outcome:
             "total_loss" (training task loss + penalty value).
         zeros_dead: zeros in the first layer on inputs that are constant in the training part.
         state: the last weights and buffers, on the CPU.
+        snapshots: name of a parameter -> (k, *shape) float32, and "step" -> (k,) the steps that
+            they are from; empty if the recipe asks for none.
     """
 
     status: str
@@ -104,6 +121,7 @@ class Outcome:
     curves: dict[str, np.ndarray]
     zeros_dead: int
     state: dict[str, Tensor]
+    snapshots: dict[str, np.ndarray]
 
 
 def generator(seed: int, stream: str, device: str | torch.device = "cpu") -> torch.Generator:

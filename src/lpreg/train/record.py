@@ -11,17 +11,18 @@ from lpreg.train.metrics import LOSSES, score
 from lpreg.train.recipe import Outcome, Recipe
 from lpreg.train.samples import Samples
 from lpreg.train.segments import Segment
+from lpreg.train.snapshots import Snapshots
 from lpreg.train.stack import Stack
 
 
 class Record:
-    """Evaluations of all members, in evaluation mode, on every part as a whole."""
+    """Evaluations of all members, in evaluation mode, on every part as a whole; snapshots."""
 
     def __init__(
         self, stack: Stack, segments: Sequence[Segment], samples: Samples, recipe: Recipe
     ) -> None:
         self._stack, self._segments, self._samples = stack, segments, samples
-        self._recipe = recipe
+        self._recipe, self.snapshots = recipe, Snapshots(stack, recipe.snapshots)
         self._steps: list[int] = []
         self._rows: list[dict[str, Tensor]] = []
         name, measure = score(recipe.loss)
@@ -32,6 +33,8 @@ class Record:
         """What the recipe asks for after this many steps."""
         if self._recipe.evaluates(step):
             self._evaluate(step)
+        if self._recipe.snaps(step):
+            self.snapshots.take(step)
 
     @torch.no_grad()
     def _evaluate(self, step: int) -> None:
@@ -58,7 +61,7 @@ class Record:
     def restore(self, saved: Mapping[str, Tensor]) -> None:
         """Take what `saved` gave."""
         self._steps = saved["step"].tolist()
-        columns = {name: values.unbind() for name, values in saved.items() if name != "step"}
+        columns = {name: values.cpu().unbind() for name, values in saved.items() if name != "step"}
         self._rows = [
             {name: values[i] for name, values in columns.items()} for i in range(len(self._steps))
         ]
@@ -87,6 +90,7 @@ class Record:
             curves={"step": steps} | {k: v[:upto, i] for k, v in curves.items()},
             zeros_dead=dead_zeros(state, next(iter(self._stack.columns)), constant.cpu()),
             state=state,
+            snapshots=self.snapshots.of(i),
         )
 
 

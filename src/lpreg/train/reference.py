@@ -19,6 +19,7 @@ from lpreg.train.recipe import DTYPES, Build, Outcome, Recipe, Run, generator
 from lpreg.train.record import dead_zeros
 from lpreg.train.samples import Samples
 from lpreg.train.schedule import factor
+from lpreg.train.snapshots import chosen
 
 Penalised = list[tuple[list[nn.Parameter], Penalty]]
 """Parameters that one call of a penalty sees, as one vector if they are several."""
@@ -38,6 +39,7 @@ def train_reference(build: Build, run: Run, samples: Samples, recipe: Recipe) ->
     per_epoch, order = ceil(len(y) / size), torch.arange(len(y))
     latent: dict[Tensor, tuple[Tensor, Tensor]] = {}
     curves = [_evaluate(model, penalised, samples, recipe, 0)]
+    copies = [_copies(model, recipe, 0)] if recipe.snaps(0) else []
 
     for step in range(recipe.steps):
         rows = slice(None)
@@ -63,6 +65,8 @@ def train_reference(build: Build, run: Run, samples: Samples, recipe: Recipe) ->
             _couple(run.coupling, penalty, optimizer, w, before[w], latent)
         if recipe.evaluates(step + 1):
             curves.append(_evaluate(model, penalised, samples, recipe, step + 1))
+        if recipe.snaps(step + 1):
+            copies.append(_copies(model, recipe, step + 1))
 
     state = {name: value.clone() for name, value in model.state_dict().items()}
     finite = [all(np.isfinite(list(row.values()))) for row in curves]
@@ -75,6 +79,7 @@ def train_reference(build: Build, run: Run, samples: Samples, recipe: Recipe) ->
         curves={key: np.array([row[key] for row in curves[:upto]]) for key in curves[0]},
         zeros_dead=dead_zeros(state, first, constant_inputs(x)),
         state=state,
+        snapshots={key: np.stack([each[key] for each in copies]) for key in dict(*copies[:1])},
     )
 
 
@@ -150,6 +155,16 @@ def _draw_masks(model: nn.Module, x: Tensor, noise_of: torch.Generator) -> None:
         model.train(training)
     for hook in hooks:
         hook.remove()
+
+
+def _copies(model: nn.Module, recipe: Recipe, step: int) -> dict[str, np.ndarray]:
+    """The snapshot tensors after so many steps."""
+    named = dict(model.named_parameters())
+    copies = {
+        name: named[name].detach().float().numpy().copy()
+        for name in chosen(named, recipe.snapshots)
+    }
+    return {"step": np.array(step)} | copies
 
 
 @torch.no_grad()
