@@ -88,6 +88,33 @@ def test_images_of_bytes_are_normalised_batch_by_batch():
         assert_same(left, plain)
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("runs", [FEW, FEW[:1]], ids=["stack", "one"])
+def test_evaluation_in_pieces_is_that_of_the_whole(task, runs, monkeypatch):
+    recipe = replace(RECIPE, loss="mse") if task == "regression" else RECIPE
+    build = one_output if task == "regression" else BUILDS["batch norm"]
+    whole = train_stack(build, runs, parts(task), recipe)
+    monkeypatch.setattr("lpreg.train.samples.PIECE", 7 * 6 * 8)  # not a divisor of any part
+    seen: list[int] = []
+
+    def watched(generator):
+        network = build(generator)
+        network.register_forward_pre_hook(lambda module, args: seen.append(len(args[0])))
+        return network
+
+    pieces = train_stack(watched, runs, parts(task), replace(recipe, batch_size=5))
+    assert max(seen) == 7
+    pieces = train_stack(build, runs, parts(task), recipe)
+    for left, right in zip(whole, pieces, strict=True):
+        assert_same(left, right)
+
+
+def test_bytes_stay_where_they_are():
+    x, y = torch.zeros(5, 3, dtype=torch.uint8), torch.zeros(5, dtype=torch.int64)
+    placed, _ = Samples({"train": (x, y)}).on("cpu", torch.float32).parts["train"]
+    assert placed.data_ptr() == x.data_ptr()
+
+
 def test_errors_are_told_in_the_unit_of_the_targets():
     recipe = replace(RECIPE, loss="mse", steps=1)
     plain, told = parts("regression"), replace(parts("regression"), unit=3.0)

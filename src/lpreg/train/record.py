@@ -40,10 +40,9 @@ class Record:
     def _evaluate(self, step: int) -> None:
         self._stack.model.eval()
         row = {}
-        for part, (x, y) in self._samples.parts.items():
-            outputs = self._stack(self._samples.batch(x), shared=True)
-            for name, measure in self._measures.items():
-                row[f"{part}_{name}"] = measure(outputs, y) * self._units.get(name, 1.0)
+        for part in self._samples.parts:
+            for name, mean in self._means(part).items():
+                row[f"{part}_{name}"] = mean * self._units.get(name, 1.0)
         weights = self._stack.flat[:, : self._stack.weights]
         row["zeros"] = (weights == 0).sum(1)
         row["penalty_value"] = torch.zeros_like(row["train_loss"])
@@ -53,6 +52,16 @@ class Record:
         self._steps.append(step)
         self._rows.append({name: values.cpu() for name, values in row.items()})
         self._stack.model.train()
+
+    def _means(self, part: str) -> dict[str, Tensor]:
+        """The measures over a whole part, from those of its pieces."""
+        samples = len(self._samples.parts[part][1])
+        means = dict.fromkeys(self._measures, torch.zeros(()))
+        for x, y in self._samples.pieces(part):
+            outputs = self._stack(x, shared=True)
+            for name, measure in self._measures.items():
+                means[name] = means[name] + measure(outputs, y) * (len(y) / samples)
+        return means
 
     def saved(self) -> dict[str, Tensor]:
         """All that was measured, (evaluations, members)."""
