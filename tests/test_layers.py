@@ -29,7 +29,7 @@ LAYERS = {
     "optim": Layer({"penalties", "views", "select"}, LIBRARY),
     "models": Layer(set(), LIBRARY),
     "train": Layer({*CORE, "models"}, LIBRARY),
-    "data": Layer(set(), LIBRARY | {"pandas", "sklearn"}),
+    "data": Layer(set(), LIBRARY | {"PIL", "rich", "sklearn"}),
     "analysis": Layer(set(), FRAMES | {"scipy", "statsmodels"}),
     "figures": Layer({"analysis"}, FRAMES | {"matplotlib", "plotly"}),
     "study": Layer(

@@ -3,10 +3,29 @@
 from collections.abc import Callable
 from typing import Any
 
-from lpreg.data.digits import digits
+from lpreg.data.cache import DataError, File, Source
+from lpreg.data.digits import DIGITS, digits
+from lpreg.data.housing import HOUSING, housing
+from lpreg.data.mnist import FASHION_MNIST, MNIST, fashion_mnist, mnist
 from lpreg.data.sets import Dataset, Parts, Pool, moments, split
+from lpreg.data.tiny_imagenet import TINY_IMAGENET, tiny_imagenet
 
-DATA: dict[str, Callable[..., Dataset]] = {"digits": digits}
+DATA: dict[str, Callable[..., Dataset]] = {
+    "digits": digits,
+    "mnist": mnist,
+    "fashion_mnist": fashion_mnist,
+    "housing": housing,
+    "tiny_imagenet": tiny_imagenet,
+}
+
+SOURCES: dict[str, Source] = {
+    "digits": DIGITS,
+    "mnist": MNIST,
+    "fashion_mnist": FASHION_MNIST,
+    "housing": HOUSING,
+    "tiny_imagenet": TINY_IMAGENET,
+}
+"""What each is and where it comes from."""
 
 
 def load(name: str, **options: Any) -> Dataset:
@@ -14,10 +33,23 @@ def load(name: str, **options: Any) -> Dataset:
 
     Raises:
         ValueError: no data set has this name, or an option has a value that is not allowed.
+        DataError: its files are not there and cannot be downloaded, or are damaged.
     """
     if name not in DATA:
         raise ValueError(f"unknown data set {name!r}; allowed: {', '.join(DATA)}")
     return DATA[name](**options)
 
 
-__all__ = ["DATA", "Dataset", "Parts", "Pool", "digits", "load", "moments", "split"]
+__all__ = [
+    "DATA",
+    "SOURCES",
+    "DataError",
+    "Dataset",
+    "File",
+    "Parts",
+    "Pool",
+    "Source",
+    "load",
+    "moments",
+    "split",
+]

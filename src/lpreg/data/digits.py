@@ -2,7 +2,10 @@
 
 import torch
 
+from lpreg.data.cache import Source
 from lpreg.data.sets import Dataset
+
+DIGITS = Source("handwritten digits, 8 x 8 grey, 10 classes", 1797)
 
 
 def digits() -> Dataset:
