@@ -1,6 +1,5 @@
 """Learning curves: task loss and accuracy over the epochs, one arm beside the other."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +7,6 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,8 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from lpreg.analysis import chosen
+from lpreg.figures.style import TEXT, number, save, stem
 
-TEXT = 9.0  # points, on a page of 11 inches: legible when it is printed at half that size
 BOLD = 1.7
 FAINT = 0.5
 POINTS = 80  # of a faint line: more cannot be seen, and would only make the SVG heavy
@@ -36,10 +34,6 @@ PLAIN: dict[str, Any] = {
     "color": "#CC79A7",
     "linestyle": (0, (6, 1, 1, 1)),
     "linewidth": 1.1,
-}
-ENDINGS: dict[str, dict[str, Any]] = {
-    "png": {"dpi": 150, "metadata": {"Software": None}},
-    "svg": {"metadata": {"Date": None, "Creator": None}},
 }
 
 
@@ -131,13 +125,7 @@ def draw_curves(frames: Frames, out_dir: Path) -> list[Path]:
     place = ["data", "recipe", "model"] if tidy["data"].nunique() > 1 else ["recipe", "model"]
     written = []
     for names, curves in tidy.groupby(place, sort=False):
-        stem = "-".join(["curves", *(re.sub(r"[^\w.+-]", "_", str(name)) for name in names)])
-        figure = draw(curves)
-        for ending, options in ENDINGS.items():
-            path = out_dir / f"{stem}.{ending}"
-            with matplotlib.rc_context({"svg.hashsalt": stem}):  # the same file for the same data
-                figure.savefig(path, **options)
-            written.append(path)
+        written += save(draw(curves), out_dir, stem("curves", *names))
     return written
 
 
@@ -230,7 +218,7 @@ def _style(axes: Axes, page: Page, block: int, row: int, metric: str) -> None:
     if axes.get_yscale() == "log":
         decades = np.log10(axes.get_ylim()[1] / axes.get_ylim()[0])
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if decades < 3 else (1.0,)))
-        axes.yaxis.set_major_formatter(lambda value, _: _number(value))
+        axes.yaxis.set_major_formatter(lambda value, _: number(value))
     axes.set_ylabel({"loss": "task loss"}.get(metric, metric) if first else "", fontsize=TEXT)
     axes.yaxis.set_label_coords(-0.52 / page.width, 0.5)
     axes.set_xlabel("epoch" if lowest else "", fontsize=TEXT)
@@ -252,18 +240,11 @@ def _name(axes: Axes, arm: str, members: pd.DataFrame) -> None:
     """Above a block: the arm, and under it its strength and what became of its members."""
     seeds = members.drop_duplicates("seed")
     lam, failed = seeds["lam"].iloc[0], int((seeds["status"] != "ok").sum())
-    notes = [] if pd.isna(lam) else [f"λ = {_number(lam)}"]
+    notes = [] if pd.isna(lam) else [f"λ = {number(lam)}"]
     notes += [f"{failed} of {len(seeds)} diverged"] if failed else []
     write = partial(axes.annotate, xycoords="axes fraction", xy=(0, 1), textcoords="offset points")
     write(arm, xytext=(0, 16), fontsize=TEXT + 1, fontweight="bold")
     write(", ".join(notes), xytext=(0, 5), fontsize=TEXT, color="0.25")
-
-
-def _number(value: float) -> str:
-    """A strength as people write it: 0.05, 1e-4, 6.68e-6."""
-    if value == 0 or 0.01 <= value < 1000:
-        return f"{value:.3g}"
-    return np.format_float_scientific(value, precision=2, trim="-", exp_digits=1)
 
 
 def _head(figure: Figure, page: Page, frame: pd.DataFrame) -> None:
