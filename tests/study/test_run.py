@@ -19,7 +19,8 @@ from tests.study.tiny import TINY, contents, write
 
 RESULTS = [
     *("study", "member", "data", "model", "recipe", "lr", "momentum", "batch_size"),
-    *("arm", "penalty", "p", "lam", "l1_ratio", "dropout", "share", "coupling", "where"),
+    *("arm", "penalty", "p", "lam", "strengths", "l1_ratio", "dropout", "share"),
+    *("coupling", "where"),
     *("seed", "status", "epochs", "best_epoch", "weights", "zeros", "zeros_dead", "zeros_1e-3"),
     *("mean_abs_weight", "penalty_value", "seconds", "train_loss", "train_accuracy"),
     *("val_loss", "val_accuracy", "test_loss", "test_accuracy", "best_val_accuracy"),

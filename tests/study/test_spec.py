@@ -130,8 +130,7 @@ def test_what_is_wrong_is_said_in_one_line(old: str, new: str, says: list[str]):
 def test_an_arm_is_what_its_overrides_make_of_it():
     arms = {(m.recipe.name, m.model.name, m.arm.name): m.arm for m in members(parse(TINY))}
     document = arms["document", "small", "L1"]
-    assert document.penalty is not None
-    assert (document.penalty.lam, document.where, document.coupling) == (5e-2, "first", "loss")
+    assert (document.terms[0].lam, document.where, document.coupling) == (5e-2, "first", "loss")
     modern = arms["modern", "small", "L1"]
     assert (modern.where, modern.coupling) == ("weights", "loss")
 

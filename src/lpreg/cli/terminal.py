@@ -1,5 +1,6 @@
 """What is seen in a terminal: the progress bar and the tables."""
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from math import isnan
@@ -149,25 +150,22 @@ def print_tables(folder: Folder) -> Frames:
 
 def _accuracies(group: pd.DataFrame) -> Table:
     percent = group["metric"].iloc[0] == "accuracy"
-    unit = " %" if percent else ""
-    names = [name + unit for name in ("train", "val", "test", "gap")]
-    table = _table("arm", "lam", "", "n", *names)
-    several = group["arm"].duplicated(keep=False)
-    for row, choice in zip(group.to_dict("records"), several, strict=True):
-        cells = [_interval(row, name, percent) for name in ("train", "val", "test", "gap")]
-        table.add_row(row["arm"], *_strength(row, choice), _seeds(row), *cells)
+    unit = " %" if percent else " mse"
+    names = ("train", "val", "test", "gap")
+    settings = _settings(group)
+    table = _table(*settings[0], *(name + unit for name in names))
+    for row, setting in zip(group.to_dict("records"), settings[1:], strict=True):
+        table.add_row(*setting, *(_interval(row, name, percent) for name in names))
     return table
 
 
 def _weights(group: pd.DataFrame) -> Table:
+    settings = _settings(group)
     names = ("mean |w|", "exact zeros", "dead inputs", "below 1e-3", "ratio to none")
-    table = _table("arm", "lam", "", "n", *names)
-    several = group["arm"].duplicated(keep=False)
-    for row, choice in zip(group.to_dict("records"), several, strict=True):
+    table = _table(*settings[0], *names)
+    for row, setting in zip(group.to_dict("records"), settings[1:], strict=True):
         table.add_row(
-            row["arm"],
-            *_strength(row, choice),
-            _seeds(row),
+            *setting,
             _number(row["mean_abs_weight"], "#.3g"),
             _number(row["zeros"], ",.0f"),
             _number(row["zeros_dead"], ",.0f"),
@@ -175,6 +173,27 @@ def _weights(group: pd.DataFrame) -> Table:
             _number(row["ratio"], ".2f"),
         )
     return table
+
+
+AXES = {"share": "share", "lr": "lr", "momentum": "momentum", "batch_size": "batch"}
+"""Columns of a setting that are shown where they differ, and their heads."""
+
+
+def _settings(group: pd.DataFrame) -> list[list[str]]:
+    """The left part of a table, its head first: arm, strengths, axes, the mark, seeds."""
+    axes = [axis for axis in AXES if group.get(axis, NOTHING).nunique() > 1]
+    if group.get("share", NOTHING).count() and "share" not in axes:
+        axes.insert(0, "share")
+    rows = [["arm", "lam", *(AXES[axis] for axis in axes), "", "n"]]
+    several = group["arm"].duplicated(keep=False)
+    for row, choice in zip(group.to_dict("records"), several, strict=True):
+        places = [_number(row[axis], ".3g", missing="") for axis in axes]
+        mark = "*" if choice and row["chosen"] else ""
+        rows.append([row["arm"], _strength(row), *places, mark, _seeds(row)])
+    return rows
+
+
+NOTHING = pd.Series(dtype=float)
 
 
 def _interval(row: dict, name: str, percent: bool) -> str:
@@ -188,9 +207,10 @@ def _interval(row: dict, name: str, percent: bool) -> str:
     return f"{mean} ± {sd}\n[{low},{high}]"
 
 
-def _strength(row: dict, several: bool) -> tuple[str, str]:
-    mark = "*" if several and row["chosen"] else ""
-    return _number(row["lam"], ".3g", missing=""), mark
+def _strength(row: dict) -> str:
+    if isinstance(row.get("strengths"), str):
+        return ", ".join(_number(lam, ".3g") for lam in json.loads(row["strengths"]))
+    return _number(row["lam"], ".3g", missing="")
 
 
 def _seeds(row: dict) -> str:

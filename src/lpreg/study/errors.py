@@ -44,14 +44,15 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     found = error.errors(include_url=False)
     # a misspelt key is missing under its right name too: the wrong one says more
     first = min(found, key=lambda each: each["type"] != "extra_forbidden")
-    *table, key = first["loc"] or ("",)
+    loc = [step for step in first["loc"] if not str(step).startswith("<")]  # not tags of unions
+    *table, key = loc or ("",)
     message = first["msg"][:1].lower() + first["msg"][1:]
     if first["type"] == "extra_forbidden":
         return _at(table, unknown("key", key, _keys(_descend(model, table))))
     if first["type"] == "missing":
         return _at(table, f"{key!r} is missing")
     if first["type"] == "value_error":
-        return _at(first["loc"], message.removeprefix("value error, "))
+        return _at(loc, message.removeprefix("value error, "))
     return _at(table, f"{place([key])} = {first['input']!r}: {message}")
 
 
@@ -63,14 +64,14 @@ def _at(loc: Iterable[int | str], message: str) -> str:
 def _descend(model: type[BaseModel], loc: Iterable[int | str]) -> type[BaseModel]:
     """The class of the table at a place inside `model`."""
     for step in loc:
-        if isinstance(step, str):
-            fields = {f.alias or name: f.annotation for name, f in model.model_fields.items()}
+        fields = {f.alias or name: f.annotation for name, f in model.model_fields.items()}
+        if step in fields:  # else a place in a list, or a key that people choose
             model = next(_models(fields[step]))
     return model
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if get_origin(annotation) in (Annotated, tuple, Union, UnionType):
+    if get_origin(annotation) in (Annotated, tuple, dict, Union, UnionType):
         for inner in get_args(annotation):
             yield from _models(inner)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -46,7 +46,8 @@ def load(folder: str | Path, **which: object) -> nn.Module:
     return _rebuild(place, stored["member"].item())
 
 
-KEYS = ("data", "model", "recipe", "arm", "lam", "lr", "momentum", "batch_size", "seed")
+KEYS = ("data", "model", "recipe", "arm", "lam", "share", "strengths")
+KEYS += ("lr", "momentum", "batch_size", "seed")
 
 
 def _few(values) -> str:

@@ -10,9 +10,10 @@ from math import ceil
 from typing import Any
 
 from lpreg import train
+from lpreg.study.arms import Arm
 from lpreg.study.errors import SpecError, unknown
 from lpreg.study.spec import Study, document
-from lpreg.study.tables import Arm, Data, Model, Recipe, values
+from lpreg.study.tables import Data, Model, Recipe, values
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class Member:
         tables = {key: getattr(self, key) for key in ("data", "model", "recipe", "arm")}
         fields = {key: each.model_dump(exclude_none=True) for key, each in tables.items()}
         seeds = {"seed": self.seed, "split_seed": self.split_seed}
+        if self.arm.layers:  # their order counts: the first match wins
+            fields["arm"]["layers"] = list(fields["arm"]["layers"].items())
         return sha256(json.dumps(fields | seeds, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def lam(self) -> float | None:
-        """Its strength, None without a penalty."""
-        return None if self.arm.penalty is None else self.arm.penalty.lam  # pyright: ignore
+        """Its strength, of several the first; None without a penalty."""
+        return next((term.lam for term in self.arm.terms), None)  # pyright: ignore
 
     @property
     def batch_size(self) -> int:
@@ -62,11 +65,9 @@ class Member:
 
     def run(self) -> train.Run:
         """What it is to the engine."""
-        lr: Any = self.recipe.lr
-        if self.arm.penalty is None:
-            return train.Run(seed=self.seed, lr=lr)
-        how: Any = {"coupling": self.arm.coupling, "where": self.arm.where}
-        return train.Run(seed=self.seed, lr=lr, penalty=self.arm.penalty.build(), **how)
+        says: Any = {"lr": self.recipe.lr, "coupling": self.arm.coupling, "where": self.arm.where}
+        given = {key: value for key, value in says.items() if value is not None}
+        return train.Run(seed=self.seed, penalty=self.arm.build(), **given)
 
     def training(self) -> train.Recipe:
         """What the engine needs of its recipe."""
@@ -105,7 +106,7 @@ def members(study: Study, recipes: Iterable[str] | None = None) -> list[Member]:
         for recipe, data, model, arm in study.settings()
         if recipe.name in names
         for each in _recipes(recipe)
-        for treatment in _strengths(arm)
+        for treatment in arm.points()
         for seed in range(study.head.seeds)
     ]
 
@@ -117,14 +118,6 @@ def _recipes(recipe: Recipe) -> Iterator[Recipe]:
     for lr, momentum, batch_size in product(*axes):
         point = {"lr": float(lr), "momentum": float(momentum), "batch_size": batch_size}
         yield recipe.model_copy(update=everywhere | point)
-
-
-def _strengths(arm: Arm) -> Iterator[Arm]:
-    if arm.penalty is None:
-        yield arm
-        return
-    for lam in values(arm.penalty.lam):
-        yield arm.model_copy(update={"penalty": arm.penalty.at(lam)})
 
 
 SELECTORS = {
@@ -185,7 +178,7 @@ def extend(old: Study, new: Study) -> Study:
 
 def _difference(old: Any, new: Any, place: str = "") -> str:
     """Where two documents first differ, what was only added left aside."""
-    if isinstance(old, list | tuple) and old and isinstance(old[0], dict):
+    if _are_tables(old) and _are_tables(new):
         old, new = _by_name(old), _by_name(new)
     elif not isinstance(old, dict) or not isinstance(new, dict):
         same = old == new or (isinstance(new, list | tuple) and set(values(old)) <= set(new))
@@ -202,10 +195,14 @@ def _difference(old: Any, new: Any, place: str = "") -> str:
     return ""
 
 
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], dict)
+
+
 def _by_name(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for table in tables:
-        name = table.get("name", "for")
+        name = table.get("name", table.get("kind", "for"))
         while name in named:
             name += "'"
         named[name] = table

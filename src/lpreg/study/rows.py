@@ -1,5 +1,6 @@
 """What is kept of a trained member: its rows in the three tables of a run folder."""
 
+import json
 from collections.abc import Mapping
 from math import ceil, inf, nan
 from typing import Any
@@ -67,14 +68,16 @@ def result(study: str, member: Member, outcome: Outcome, weights: Mapping[str, T
 
 
 def _treatment(member: Member) -> Row:
-    arm, term = member.arm, member.arm.penalty
-    where = arm.where
+    arm, terms = member.arm, member.arm.terms
+    alone = terms[0] if len(terms) == 1 else None
+    where = tuple(arm.layers) if arm.layers else arm.where
     return {
         "arm": arm.name,
-        "penalty": None if term is None else term.kind,
-        "p": None if term is None else POWERS.get(term.kind, term.p),
+        "penalty": arm.label,
+        "p": None if alone is None else POWERS.get(alone.kind, alone.p),
         "lam": member.lam,
-        "l1_ratio": None if term is None else term.l1_ratio,
+        "strengths": json.dumps([term.lam for term in terms]) if len(terms) > 1 else None,
+        "l1_ratio": None if alone is None else alone.l1_ratio,
         "dropout": arm.dropout or None,
         "share": None,
         "coupling": arm.coupling,
@@ -118,7 +121,7 @@ def sparsity(member: Member, weights: Mapping[str, Tensor]) -> list[Row]:
 
 
 TEXTS = {"study", "member", "data", "model", "recipe", "arm", "penalty", "coupling", "where"}
-TEXTS |= {"status", "tensor"}
+TEXTS |= {"status", "tensor", "strengths"}
 COUNTS = {"batch_size", "seed", "epochs", "best_epoch", "epoch", "weights", "zeros", "zeros_dead"}
 COUNTS |= {"zeros_1e-3", "size", "count"}
 

@@ -1,5 +1,6 @@
 """A study as data: it round-trips to TOML and refuses, with the place, what cannot be trained."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Iterator
 from itertools import product
@@ -8,8 +9,9 @@ from typing import Any, Self
 import tomli_w
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
+from lpreg.study.arms import Arm
 from lpreg.study.errors import SpecError, explain, unknown
-from lpreg.study.tables import Arm, Data, Head, Model, Recipe, Table, among, values
+from lpreg.study.tables import Data, Head, Model, Recipe, Table, among, values
 
 
 class Plan(Table):
@@ -126,7 +128,34 @@ def document(study: Study) -> dict[str, Any]:
 
 def dump(study: Study) -> str:
     """The study as TOML; `parse` gives it back."""
-    return tomli_w.dumps(document(study))
+    layers: list[str] = []
+    text = tomli_w.dumps(_set_aside(document(study), layers))
+    for i, each in enumerate(layers):
+        text = text.replace(f'"<layers {i}>"', each)
+    return text
+
+
+def _set_aside(value: Any, layers: list[str]) -> Any:
+    """The same with a mark in the place of layers: their order counts, and tomli_w may change the
+    order of a table that it does not write in one line."""
+    if isinstance(value, list | tuple):
+        return [_set_aside(inner, layers) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    changed = {key: _set_aside(inner, layers) for key, inner in value.items()}
+    if isinstance(value.get("layers"), dict):
+        changed["layers"] = f"<layers {len(layers)}>"
+        layers.append(_in_one_line(value["layers"]))
+    return changed
+
+
+def _in_one_line(value: Any) -> str:
+    if isinstance(value, dict):
+        pairs = (f"{_in_one_line(key)} = {_in_one_line(inner)}" for key, inner in value.items())
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_in_one_line, value))}]"
+    return json.dumps(value, ensure_ascii=False)  # texts and numbers look alike in JSON and TOML
 
 
 def _frozen(value: Any) -> Any:

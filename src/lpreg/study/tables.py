@@ -19,16 +19,13 @@ from pydantic import (
     model_validator,
 )
 
-from lpreg import views
 from lpreg.data import DATA
 from lpreg.models import DROPOUT_PLACES, INITS, MODELS
-from lpreg.optim import COUPLINGS
-from lpreg.penalties import PENALTIES, Penalty
 from lpreg.study.errors import unknown
 from lpreg.train import DTYPES, LOSSES, OPTIMIZERS, SCHEDULES
 
 
-def _known(what: str, names: Iterable[str]) -> AfterValidator:
+def known(what: str, names: Iterable[str]) -> AfterValidator:
     def check(value: str) -> str:
         if value not in names:
             raise ValueError(unknown(what, value, names))
@@ -37,7 +34,7 @@ def _known(what: str, names: Iterable[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _axis(allowed: str, fits: Any) -> PlainValidator:
+def axis(allowed: str, fits: Any) -> PlainValidator:
     """A value, or several that make an axis of the grid."""
 
     def check(value: Any) -> Any:
@@ -50,16 +47,16 @@ def _axis(allowed: str, fits: Any) -> PlainValidator:
     return PlainValidator(check)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_rate(value: Any) -> bool:
-    return _is_number(value) and 0 < value < float("inf")
+    return is_number(value) and 0 < value < float("inf")
 
 
 def _is_momentum(value: Any) -> bool:
-    return _is_number(value) and 0 <= value < 1
+    return is_number(value) and 0 <= value < 1
 
 
 def _is_batch(value: Any) -> bool:
@@ -151,12 +148,6 @@ class Data(Extras):
         return self
 
 
-VIEWS = {
-    name: each
-    for name, each in vars(views).items()
-    if isinstance(each, type) and each.__module__ == views.__name__ and not inspect.isabstract(each)
-}
-
 GIVEN = ("generator", "inputs", "outputs", "dropout", "dropout_at", "init")
 """What data, recipe and arm say of a network: no option of a model."""
 
@@ -165,7 +156,7 @@ class Model(Extras):
     """[[model]]: a network, its kind and the options of that kind."""
 
     name: Name
-    kind: Annotated[str, _known("model kind", MODELS)]
+    kind: Annotated[str, known("model kind", MODELS)]
 
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
@@ -185,24 +176,24 @@ class Recipe(Table):
     models: Names | None = None
     data: Names | None = None
     arms: Names | None = None
-    optimizer: Annotated[str, _known("optimizer", OPTIMIZERS)] = "adam"
-    lr: Annotated[float | tuple[float, ...], _axis("a number above 0", _is_rate)]
-    momentum: Annotated[float | tuple[float, ...], _axis("in [0, 1)", _is_momentum)] = 0.0
+    optimizer: Annotated[str, known("optimizer", OPTIMIZERS)] = "adam"
+    lr: Annotated[float | tuple[float, ...], axis("a number above 0", _is_rate)]
+    momentum: Annotated[float | tuple[float, ...], axis("in [0, 1)", _is_momentum)] = 0.0
     nesterov: bool = False
     weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
     batch_size: Annotated[
-        int | str | tuple[int | str, ...], _axis('a whole number above 0 or "all"', _is_batch)
+        int | str | tuple[int | str, ...], axis('a whole number above 0 or "all"', _is_batch)
     ] = 64
     epochs: PositiveInt | None = None
     steps: PositiveInt | None = None
-    schedule: Annotated[str, _known("schedule", SCHEDULES)] = "constant"
+    schedule: Annotated[str, known("schedule", SCHEDULES)] = "constant"
     warmup: int = Field(0, ge=0)
-    loss: Annotated[str, _known("loss", LOSSES)] = "cross_entropy"
+    loss: Annotated[str, known("loss", LOSSES)] = "cross_entropy"
     evaluate_every: PositiveInt = 1
     inputs: Literal["raw", "scaled", "standardized"] = "raw"
-    init: Annotated[str, _known("init", INITS)] | None = None
-    dropout_at: Annotated[str, _known("dropout_at", DROPOUT_PLACES)] | None = None
-    dtype: Annotated[str, _known("dtype", DTYPES)] = "float32"
+    init: Annotated[str, known("init", INITS)] | None = None
+    dropout_at: Annotated[str, known("dropout_at", DROPOUT_PLACES)] | None = None
+    dtype: Annotated[str, known("dtype", DTYPES)] = "float32"
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -221,98 +212,6 @@ class Recipe(Table):
     def applies(self, data: str, model: str) -> bool:
         """Whether it trains this model on this data set."""
         return among(data, self.data) and among(model, self.models)
-
-
-class Term(Table):
-    """A penalty: its kind, and the arguments of that kind. A list of `lam` makes an axis."""
-
-    kind: Annotated[str, _known("penalty", PENALTIES)]
-    lam: Annotated[float | tuple[float, ...], _axis("a number", _is_number)]
-    p: float | None = None
-    l1_ratio: float | None = None
-    scope: str | None = None
-    view: Annotated[str, _known("view", VIEWS)] | None = None
-
-    @model_validator(mode="after")
-    def _exists(self) -> Self:
-        given = self.model_dump(exclude={"kind"}, exclude_none=True)
-        takes = inspect.signature(PENALTIES[self.kind]).parameters
-        for key in given:
-            if key not in takes:
-                raise ValueError(unknown(f"key of {self.kind}", key, ["kind", *takes]))
-        for key, argument in takes.items():
-            if key not in given and argument.default is argument.empty:
-                raise ValueError(f"{key!r} is missing, which {self.kind} needs")
-        for lam in values(self.lam):
-            self.at(lam).build()
-        return self
-
-    def at(self, lam: float) -> "Term":
-        """The same with this one strength."""
-        return self.model_copy(update={"lam": float(lam)})
-
-    def build(self) -> Penalty:
-        """The penalty object, for a term with a single strength.
-
-        Raises:
-            ValueError: an argument that the penalty refuses.
-        """
-        arguments = self.model_dump(exclude={"kind"}, exclude_none=True)
-        if self.view is not None:
-            arguments["view"] = VIEWS[self.view]()
-        return PENALTIES[self.kind](**arguments)
-
-
-class Treatment(Table):
-    """What an arm does to training; what is left out changes nothing."""
-
-    penalty: Term | None = None
-    coupling: Annotated[str, _known("coupling", COUPLINGS)] | None = None
-    where: str | tuple[str, ...] | None = None
-    dropout: float | None = Field(None, ge=0, lt=1)
-
-
-class Override(Treatment):
-    """[[arm.for]]: what differs under some recipes, models or data sets."""
-
-    recipe: Name | Names | None = None
-    model: Name | Names | None = None
-    data: Name | Names | None = None
-
-    def applies(self, recipe: str, data: str, model: str) -> bool:
-        """Whether it stands for this recipe, data set and model."""
-        pairs = ((recipe, self.recipe), (data, self.data), (model, self.model))
-        return all(among(name, None if only is None else values(only)) for name, only in pairs)
-
-
-class Arm(Treatment):
-    """[[arm]]: one treatment of a study."""
-
-    name: Name
-    overrides: tuple[Override, ...] = Field((), alias="for")
-
-    def at(self, recipe: str, data: str, model: str) -> "Arm":
-        """The arm as it is under this recipe: overrides done, defaults in their place.
-
-        Raises:
-            ValueError: a coupling that does not take the penalty, or one without a penalty.
-        """
-        says = {key: getattr(self, key) for key in Treatment.model_fields}
-        for each in self.overrides:
-            if each.applies(recipe, data, model):
-                own = {key: getattr(each, key) for key in Treatment.model_fields}
-                says |= {key: value for key, value in own.items() if value is not None}
-        term = says["penalty"]
-        if term is None:
-            for key in ("coupling", "where"):
-                if says[key] is not None:
-                    raise ValueError(f"{key} = {says[key]!r} without a penalty")
-        else:
-            says["coupling"] = says["coupling"] or "loss"
-            says["where"] = says["where"] or "weights"
-            COUPLINGS[says["coupling"]].check(term.at(values(term.lam)[0]).build())
-        says["dropout"] = says["dropout"] or 0.0
-        return Arm.model_construct(name=self.name, **says)
 
 
 def among(name: str, only: Iterable[str] | None) -> bool:

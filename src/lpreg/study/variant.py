@@ -87,7 +87,7 @@ def _middle(value: Any) -> Any:
         return value
     return {
         key: each[len(each) // 2]
-        if key == "lam" and isinstance(each, list | tuple)
+        if key in ("lam", "share") and isinstance(each, list | tuple)
         else _middle(each)
         for key, each in value.items()
     }
