@@ -10,7 +10,8 @@ from typing import Annotated
 import torch
 import typer
 
-from lpreg.cli import INTERRUPTED, command, terminal
+from lpreg.cli import INTERRUPTED, command, data, terminal
+from lpreg.data import DataError
 from lpreg.study import sources
 from lpreg.study.errors import FolderError, SpecError, StudyError, unknown
 from lpreg.study.execute import Order, run
@@ -25,6 +26,7 @@ MISUSE: type[Exception] = typer.BadParameter.__bases__[0]
 """Every mistake in the options: the class that typer does not export."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data.app, name="data")
 
 
 class Device(StrEnum):
@@ -39,7 +41,7 @@ def execute(arguments: list[str]) -> int:
     """Do what the arguments say; exit codes as in `lpreg.cli.main`."""
     try:
         return app(arguments, prog_name="lpreg", standalone_mode=False, obj=arguments) or 0
-    except StudyError as error:
+    except (StudyError, DataError) as error:
         return _complain(str(error))
     except MISUSE as error:
         return _complain(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]

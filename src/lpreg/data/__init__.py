@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from lpreg.data.cache import DataError, File, Source
+from lpreg.data.cache import DataError, File, Source, find, folders
 from lpreg.data.digits import DIGITS, digits
+from lpreg.data.download import check
 from lpreg.data.housing import HOUSING, housing
 from lpreg.data.mnist import FASHION_MNIST, MNIST, fashion_mnist, mnist
 from lpreg.data.sets import Dataset, Parts, Pool, moments, split
@@ -40,6 +41,23 @@ def load(name: str, **options: Any) -> Dataset:
     return DATA[name](**options)
 
 
+def verify(name: str) -> None:
+    """Read all of a data set, and compare its files with their official checksums.
+
+    Raises:
+        DataError: a file is not there, or is damaged.
+    """
+    for file in SOURCES[name].files:
+        path = find(file)
+        if path is None:
+            listed = " or ".join(map(str, folders()))
+            raise DataError(
+                f"{name} is not here: no {file.path} in {listed}; get it: lpreg data fetch {name}"
+            )
+        check(file, path)
+    load(name)
+
+
 __all__ = [
     "DATA",
     "SOURCES",
@@ -52,4 +70,5 @@ __all__ = [
     "load",
     "moments",
     "split",
+    "verify",
 ]

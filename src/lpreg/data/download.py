@@ -3,12 +3,14 @@
 import hashlib
 import shutil
 import tarfile
+import zlib
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
+from zipfile import BadZipFile, ZipFile
 
 from lpreg.data.cache import DataError, File, alone, find, new_file, room
 from lpreg.data.progress import bar, say
@@ -37,23 +39,37 @@ def obtain(file: File) -> Path:
 
 
 def check(file: File, path: Path) -> None:
-    """Compare a file of the cache with the official checksum.
+    """Compare a file of the cache with its official checksum.
 
-    What stands in a file's place, and a member of an archive, have none: their readers check them.
+    An archive in its place is compared with the checksums inside it. Folders, and members of an
+    archive, have none; their readers see what is wrong.
 
     Raises:
         DataError: they differ.
     """
-    if file.member or path.name != Path(file.path).name or path.is_dir():
+    if file.member or path.is_dir():
         return
+    why = _differs(file, path) if path.name == Path(file.path).name else _torn(path)
+    if why:
+        raise DataError(
+            f"{path} is damaged: {why}; delete it, and {file.path} is downloaded from {file.url}"
+        )
+
+
+def _differs(file: File, path: Path) -> str:
     kind, _, official = file.checksum.partition(":")
     with path.open("rb") as content:
         own = hashlib.file_digest(content, lambda: _hash(kind)).hexdigest()
-    if own != official:
-        raise DataError(
-            f"{path} is damaged: its {kind} is {own}, that of the official file {official}; "
-            f"delete it, and it is downloaded again from {file.url}"
-        )
+    return "" if own == official else f"its {kind} is {own}, that of the official file {official}"
+
+
+def _torn(path: Path) -> str:
+    try:
+        with ZipFile(path) as archive:
+            bad = archive.testzip()
+    except (BadZipFile, zlib.error, EOFError) as error:
+        return str(error)
+    return f"its member {bad} has another checksum than it says" if bad else ""
 
 
 def _fetch(file: File, target: Path) -> None:
