@@ -196,13 +196,15 @@ def test_the_ratio_is_to_none_of_the_same_place():
     assert table.loc[table["arm"] == "L1", "ratio"].tolist() == [2000, 200, 20, 2]
 
 
-def test_the_ratio_is_to_the_chosen_learning_rate_of_none():
+@pytest.mark.parametrize("axis", ["lr", "momentum", "batch_size"])
+def test_the_ratio_is_to_none_at_the_same_point_of_the_axes(axis: str):
     members = [
-        {**NONE, "lr": 0.1, "zeros_1e-3": 10, "val_accuracy": 0.5},
-        {**NONE, "lr": 0.2, "zeros_1e-3": 20, "val_accuracy": 0.9},
-        {"zeros_1e-3": 60},
+        {**NONE, axis: 0.1, "zeros_1e-3": 10, "val_accuracy": 0.5},
+        {**NONE, axis: 0.2, "zeros_1e-3": 20, "val_accuracy": 0.9},
+        {axis: 0.1, "zeros_1e-3": 60},
+        {axis: 0.2, "zeros_1e-3": 60},
     ]
-    assert weights(results(members))["ratio"].tolist() == [0.5, 1, 3]
+    assert weights(results(members))["ratio"].tolist() == [1, 1, 6, 3]
 
 
 @pytest.mark.parametrize(

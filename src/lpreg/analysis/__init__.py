@@ -1,6 +1,20 @@
 """What the results of a study say: statistics and tables from data frames, without torch."""
 
+from lpreg.analysis.convergence import Convergence, MapRule, Rule, loss_epochs, member_epochs, speed
 from lpreg.analysis.stats import Summary, summarize
 from lpreg.analysis.tables import accuracy, choose, chosen, weights
 
-__all__ = ["Summary", "accuracy", "choose", "chosen", "summarize", "weights"]
+__all__ = [
+    "Convergence",
+    "MapRule",
+    "Rule",
+    "Summary",
+    "accuracy",
+    "choose",
+    "chosen",
+    "loss_epochs",
+    "member_epochs",
+    "speed",
+    "summarize",
+    "weights",
+]

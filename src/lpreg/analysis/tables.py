@@ -13,7 +13,8 @@ from lpreg.analysis.stats import summarize
 
 CELL = ["data", "model", "recipe", "arm"]
 KNOBS = ["penalty", "p", "lam", "l1_ratio", "strengths", "share"]
-KNOBS += ["dropout", "lr", "momentum", "batch_size"]
+AXES = ["lr", "momentum", "batch_size"]
+KNOBS += ["dropout", *AXES]
 PARTS = ["train", "val", "test"]
 
 
@@ -68,11 +69,12 @@ def weights(results: pd.DataFrame) -> pd.DataFrame:
         `weights` (their number), `mean_abs_weight`, `zeros` (exact, all of them), `zeros_dead`
         (those of them on inputs that are constant in the training part), `zeros_1e-3` (weights
         below 1e-3 in magnitude) and `ratio`: `zeros_1e-3` over that of the arm `none` of the same
-        data, model and recipe; NaN where there is no such arm, or no such weight in it.
+        data, model, recipe, learning rate, momentum and batch size; NaN where there is no such arm,
+        or no such weight in it.
     """
     table = _with_chosen(results, _table(results, _sizes))
-    place = CELL[:-1]
-    plain = table.loc[(table["arm"] == "none") & table["chosen"], [*place, "zeros_1e-3"]]
+    place = [*CELL[:-1], *AXES]
+    plain = table.loc[table["arm"] == "none", [*place, "zeros_1e-3"]].drop_duplicates(place)
     reference = table[place].merge(plain, how="left", on=place)["zeros_1e-3"]
     return table.assign(ratio=table["zeros_1e-3"] / reference.where(reference > 0))
 
