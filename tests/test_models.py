@@ -69,8 +69,18 @@ def test_equal_seeds_give_equal_weights_and_the_global_generator_is_left_alone(i
         assert torch.equal(a, b) and not torch.equal(a, c)
 
 
-def test_biases_start_at_zero():
-    assert all((b == 0).all() for n, b in make(bias=True).named_parameters() if "bias" in n)
+@pytest.mark.parametrize("init", [name for name in INITS if name.startswith(("xavier", "doc"))])
+def test_biases_start_at_zero(init):
+    model = make(bias=True, init=init)
+    assert all((b == 0).all() for n, b in model.named_parameters() if "bias" in n)
+
+
+def test_the_default_of_torch_gives_the_weights_and_biases_of_its_own_layers():
+    ours = make(seed=3, bias=True, init="torch_default", hidden=[7, 5])
+    torch.manual_seed(3)
+    theirs = [nn.Linear(64, 7), nn.Linear(7, 5), nn.Linear(5, 10)]
+    for a, b in zip(ours.parameters(), nn.ModuleList(theirs).parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_a_dropout_mask_keeps_the_mean_and_the_layer_is_the_identity_when_evaluated():
@@ -99,5 +109,16 @@ def test_bad_options_are_refused_by_name(options, named):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match=r"'cnn'.*mlp"):
+    with pytest.raises(ValueError, match=r"'cnn'.*mlp.*resnet18.*module:callable"):
         build("cnn", torch.Generator())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"depth": 3}, "depth.*it takes.*hidden"), ({"hidden": None}, "missing.*'hidden'")],
+)
+def test_options_that_a_kind_does_not_take_or_lacks_are_refused(options, named):
+    given = {"inputs": 4, "outputs": 2, "hidden": [3]} | options
+    given = {key: value for key, value in given.items() if value is not None}
+    with pytest.raises(ValueError, match=f"'mlp'.*{named}"):
+        build("mlp", torch.Generator(), **given)

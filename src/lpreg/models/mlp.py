@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lpreg.models.dropout import Dropout
-from lpreg.models.initial import INITS
+from lpreg.models.initial import INITS, weighted
+from lpreg.models.options import allowed, at_least_one
 
 
 class Arctan(nn.Module):
@@ -37,8 +38,7 @@ def mlp(
 ) -> nn.Sequential:
     """A perceptron x (n, *inputs) -> (n, outputs) with one linear layer more than `hidden` has.
 
-    Inputs of more than one dimension are flattened. Biases start at zero. Layers are named `fc1`,
-    `fc2`, ...
+    Inputs of more than one dimension are flattened. Layers are named `fc1`, `fc2`, ...
 
     Args:
         generator: the source of the initial weights.
@@ -48,18 +48,17 @@ def mlp(
         bias: whether the linear layers have biases.
         dropout: probability that a unit is dropped, 0 for no dropout.
         dropout_at: a name of `DROPOUT_PLACES`.
-        init: a name of `INITS`.
+        init: a name of `INITS`; biases start at zero but for "torch_default".
 
     Raises:
         ValueError: a name that is not allowed, or a size below 1.
     """
-    _allowed("activation", activation, ACTIVATIONS)
-    _allowed("dropout_at", dropout_at, DROPOUT_PLACES)
-    _allowed("init", init, INITS)
+    allowed("activation", activation, ACTIVATIONS)
+    allowed("dropout_at", dropout_at, DROPOUT_PLACES)
+    allowed("init", init, INITS)
     shape = [inputs] if isinstance(inputs, int) else list(inputs)
     sizes = [prod(shape), *hidden, outputs]
-    if min(sizes) < 1:
-        raise ValueError(f"a layer of {min(sizes)} units in {sizes}; every size is at least 1")
+    at_least_one(sizes)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     if len(shape) > 1:
         layers["flatten"] = nn.Flatten()
@@ -73,13 +72,5 @@ def mlp(
         if dropout and dropout_at == "activations" and not last:
             layers[f"drop{i}"] = Dropout(dropout)
     model = nn.Sequential(layers)
-    INITS[init]([w for name, w in model.named_parameters() if name.endswith("weight")], generator)
-    for name, b in model.named_parameters():
-        if name.endswith("bias"):
-            nn.init.zeros_(b)
+    INITS[init](weighted(model), generator)
     return model
-
-
-def _allowed(what: str, given: str, names: Sequence[str] | dict) -> None:
-    if given not in names:
-        raise ValueError(f"unknown {what} {given!r}; allowed: {', '.join(names)}")
