@@ -24,6 +24,7 @@ RESULTS = [
     *("seed", "status", "epochs", "best_epoch", "weights", "zeros", "zeros_dead", "zeros_1e-3"),
     *("mean_abs_weight", "penalty_value", "seconds", "train_loss", "train_accuracy"),
     *("val_loss", "val_accuracy", "test_loss", "test_accuracy", "best_val_accuracy"),
+    "unit",
 ]
 
 

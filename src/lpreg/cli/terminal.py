@@ -139,13 +139,25 @@ def print_tables(folder: Folder) -> Frames:
     for place, group in accuracy.groupby(["recipe", "data", "model"], sort=False):
         recipe, data, model = place  # pyright: ignore[reportGeneralTypeIssues]
         sizes = weights.loc[group.index]
-        number = frames.results.loc[frames.results["model"] == model, "weights"].max()
-        print(f"\n{model}, {number:,} weights, {data}, recipe {recipe}")
+        rows = frames.results[["data", "model"]].eq([data, model]).all(axis=1)
+        number = frames.results.loc[rows, "weights"].max()
+        print(f"\n{model}, {number:,} weights, {data}, recipe {recipe}{_unit(frames, data)}")
         _print(_accuracies(group))
         print()
         _print(_weights(sizes))
-    print("\nn seeds; mean ± standard deviation [95 % t interval]; * the best on validation")
+    print(
+        "\nn seeds; mean ± standard deviation [95 % t interval]; * the best on validation of an arm"
+    )
     return frames
+
+
+def _unit(frames: Frames, data: object) -> str:
+    """What the errors of a regression are told in."""
+    results = frames.results
+    if "unit" not in results:
+        return ""
+    units = results.loc[results["data"] == data, "unit"].dropna()
+    return "" if units.empty else f", mse in ({units.iloc[0]})²"
 
 
 def _accuracies(group: pd.DataFrame) -> Table:

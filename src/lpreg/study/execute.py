@@ -55,12 +55,15 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
     names = list(select.select(builder(plain)(torch.Generator()), "weights"))
     pairs = list(zip(task.members, outcomes, strict=True))
     weights = {m.id: {name: outcome.state[name] for name in names} for m, outcome in pairs}
-    results = [rows.result(task.study, m, outcome, weights[m.id]) for m, outcome in pairs]
+    results = [
+        rows.result(task.study, m, outcome, weights[m.id]) | {"unit": own.unit or None}
+        for m, outcome in pairs
+    ]
     return Trained(
         results=rows.table(results),
         curves=rows.table([row for m, outcome in pairs for row in rows.curve(m, outcome)]),
         sparsity=rows.table([row for m, _ in pairs for row in rows.sparsity(m, weights[m.id])]),
-        weights=_kept(task, pairs, results[0]["weights"]),
+        weights=_kept(task, pairs, sum(w.numel() for w in weights[first.id].values())),
         network=plain,
     )
 

@@ -126,7 +126,10 @@ SELECTORS = {
     "arm": lambda m: m.arm.name,
     "coupling": lambda m: m.arm.coupling,
     "lam": lambda m: m.lam,
+    "recipe": lambda m: m.recipe.name,
     "lr": lambda m: m.recipe.lr,
+    "momentum": lambda m: m.recipe.momentum,
+    "batch_size": lambda m: m.recipe.batch_size,
     "seed": lambda m: m.seed,
 }
 """What --only may ask of a member."""

@@ -121,7 +121,7 @@ def sparsity(member: Member, weights: Mapping[str, Tensor]) -> list[Row]:
 
 
 TEXTS = {"study", "member", "data", "model", "recipe", "arm", "penalty", "coupling", "where"}
-TEXTS |= {"status", "tensor", "strengths"}
+TEXTS |= {"status", "tensor", "strengths", "unit"}
 COUNTS = {"batch_size", "seed", "epochs", "best_epoch", "epoch", "weights", "zeros", "zeros_dead"}
 COUNTS |= {"zeros_1e-3", "size", "count"}
 
