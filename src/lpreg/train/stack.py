@@ -17,8 +17,9 @@ class Stack:
     All parameters live in one matrix `flat` (members, weights), a row per member, so that one stock
     elementwise optimizer steps the whole stack in one kernel and a penalty on many tensors is one
     operation. The networks see views of it with a leading member axis. The tensors that count as
-    weights come first in a row. Matrices are stored transposed, inputs x outputs: the layout in
-    which their products read them and their gradients come, so that nothing is copied crosswise.
+    weights come first in a row. In a stack of several, matrices are stored transposed, inputs x outputs: the
+    layout in which batched products read them and their gradients come, so that nothing is copied
+    crosswise.
 
     Attributes:
         flat: (members, parameters); `flat.grad` is filled by `backward`.
@@ -41,10 +42,10 @@ class Stack:
             torch.empty(len(models), self.columns[names[-1]][1], device=device, dtype=dtype)
         )
         self.flat.grad = torch.zeros_like(self.flat)
-        self._leaves = self._views(self.flat.data)
-        for name, leaf in self._leaves.items():
-            leaf.copy_(torch.stack([each[name].detach() for each in named]))
-        self._grads = self._views(self.flat.grad)
+        for name, weights in self._views(self.flat.data).items():
+            weights.copy_(torch.stack([each[name].detach() for each in named]))
+        self._leaves = self._seen(self._views(self.flat.data))
+        self._grads = self._seen(self._views(self.flat.grad))
         for leaf in self._leaves.values():
             leaf.requires_grad_()
         self.buffers = {
@@ -60,16 +61,21 @@ class Stack:
         """One parameter, (rows, *shape), as a view of a matrix (rows, parameters)."""
         a, b = self.columns[name]
         shape = self.shapes[name]
-        stored = matrix[:, a:b].unflatten(1, shape[::-1] if len(shape) == 2 else shape)
-        return stored.mT if len(shape) == 2 else stored
+        if len(shape) == 2 and len(self) > 1:
+            return matrix[:, a:b].unflatten(1, shape[::-1]).mT
+        return matrix[:, a:b].unflatten(1, shape) if shape else matrix[:, a]
 
     def _views(self, matrix: Tensor) -> dict[str, Tensor]:
         return {name: self.view(matrix, name) for name in self.columns}
 
+    def _seen(self, stacked: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What a network is called with: a stack of one is run without the member axis."""
+        return {name: each[0] for name, each in stacked.items()} if len(self) == 1 else stacked
+
     def __call__(self, x: Tensor, *, shared: bool) -> Tensor:
         """Outputs (members, n, ...) for inputs x: (n, ...) if shared, else (members, n, ...)."""
         if len(self) == 1:
-            state = {k: v[0] for k, v in (self._leaves | self.buffers).items()}
+            state = self._leaves | self._seen(self.buffers)
             return functional_call(self.model, state, (x if shared else x[0],))[None]
         run = vmap(
             lambda leaves, buffers, x: functional_call(self.model, (leaves, buffers), (x,)),
