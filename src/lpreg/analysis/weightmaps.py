@@ -38,7 +38,7 @@ def weight_map(weight: ArrayLike, score: Score = mean_magnitude) -> np.ndarray:
     Source: FIRST, equation 2, per input.
     """
     weights = np.asarray(weight)
-    finite = np.isfinite(weights).all((-2, -1), keepdims=True)
+    finite = np.logical_and.reduce(np.isfinite(weights), axis=(-2, -1), keepdims=True)
     scores = np.where(finite[..., 0], score(np.where(finite, weights, 0)), np.nan)
     highest = scores.max(-1, keepdims=True)
     return np.divide(scores, highest, out=scores, where=highest > 0)

@@ -43,7 +43,7 @@ def load(folder: str | Path, **which: object) -> nn.Module:
             f"{len(stored)} members in {folder} fit; say also which {column}: "
             f"{_few(stored[column].unique())}"
         )
-    return _rebuild(place, stored["member"].item())
+    return rebuild(place, stored["member"].item())
 
 
 KEYS = ("data", "model", "recipe", "arm", "lam", "share", "strengths")
@@ -55,7 +55,12 @@ def _few(values) -> str:
     return ", ".join(shown) + (", ..." if len(values) > 8 else "")
 
 
-def _rebuild(folder: Folder, member: str) -> nn.Module:
+def rebuild(folder: Folder, member: str) -> nn.Module:
+    """The network of one member, as `load` gives it.
+
+    Raises:
+        FolderError: its weights are not kept, or damaged.
+    """
     files = [folder.path / "weights" / f"{id}.safetensors" for id in folder.finished()]
     for file in filter(Path.exists, files):
         try:
