@@ -42,8 +42,8 @@ def imported(kind: str) -> Callable[..., Any]:
         raise ValueError(f"model kind {kind!r}: module {module!r} has no {name!r}") from None
     if not callable(found):
         raise ValueError(
-            f"model kind {kind!r} is a {type(found).__name__}; it must be a class or a function "
-            "that returns a torch.nn.Module"
+            f"model kind {kind!r} is of type {type(found).__name__}; it must be a class or a "
+            "function that returns a torch.nn.Module"
         )
     return found
 
