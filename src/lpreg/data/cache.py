@@ -28,7 +28,7 @@ class File:
         url: the official source.
         checksum: of what the address gives, "md5:..." or "sha256:...".
         size: of what the address gives, bytes, about.
-        member: of the tar archive that the address gives, when that member is the file.
+        member: of the .tar.gz that the address gives, when that member is the file.
         accepts: what may stand in its place, patterns inside the cache folder, the first one found;
             `path` alone when left out.
     """

@@ -127,7 +127,7 @@ def _hash(kind: str):
 def _unpack(archive: BinaryIO, member: str, out: BinaryIO) -> None:
     """Copy one member. No name and no link of the archive ever becomes a path."""
     try:
-        with tarfile.open(fileobj=archive) as tar:
+        with tarfile.open(fileobj=archive, mode="r:gz") as tar:
             found = tar.getmember(member)
             content = tar.extractfile(found) if found.isfile() else None
             if content is None:

@@ -24,7 +24,7 @@ ENOUGH = 1000
 
 def decode(job: Job, tick: Callable[[int], Any]) -> None:
     """As `pixels.decode`, on all cores when there are many images."""
-    team = max(1, min(_cores(), len(job.names) // ENOUGH))
+    team = max(1, min(cores(), len(job.names) // ENOUGH))
     if team == 1:
         pixels.decode(job, tick)
         return
@@ -73,5 +73,5 @@ def _follow(process: subprocess.Popen[str], job: Job, tick: Callable[[int], Any]
         raise OSError(message or f"a process that decodes ended with code {process.returncode}")
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
