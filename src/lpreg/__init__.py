@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lpreg import views as views
     from lpreg.optim import Regularized as Regularized
     from lpreg.optim import penalty_value as penalty_value
+    from lpreg.optim import suggest as suggest
     from lpreg.penalties import L0 as L0
     from lpreg.penalties import L1 as L1
     from lpreg.penalties import L2 as L2
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lpreg.select import describe as describe
     from lpreg.study import load as load
     from lpreg.study import read as read
+    from lpreg.study import snapshots as snapshots
 
 __version__ = "0.1.0"
 
@@ -40,16 +42,17 @@ __all__ = [
     "load",
     "penalty_value",
     "read",
+    "suggest",
     "views",
 ]
 
 _PENALTIES = ("L0", "L1", "L2", "ElasticNet", "Group", "LInf", "Lp", "Norm")
 _LIBRARY = {
     **dict.fromkeys(_PENALTIES, "lpreg.penalties"),
-    **dict.fromkeys(("Regularized", "penalty_value"), "lpreg.optim"),
+    **dict.fromkeys(("Regularized", "penalty_value", "suggest"), "lpreg.optim"),
     "describe": "lpreg.select",
 }
-_LAB: dict[str, str] = dict.fromkeys(("load", "read"), "lpreg.study")
+_LAB: dict[str, str] = dict.fromkeys(("load", "read", "snapshots"), "lpreg.study")
 
 
 def __getattr__(name: str) -> Any:

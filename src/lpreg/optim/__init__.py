@@ -3,6 +3,7 @@
 from lpreg.optim.couplings import COUPLINGS, Coupling, Decoupled, DualAveraging, Loss, Proximal
 from lpreg.optim.metric import METRICS, metric
 from lpreg.optim.regularized import Regularized
+from lpreg.optim.suggest import matched, suggest
 from lpreg.optim.value import penalty_value
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Loss",
     "Proximal",
     "Regularized",
+    "matched",
     "metric",
     "penalty_value",
+    "suggest",
 ]
