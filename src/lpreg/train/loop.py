@@ -1,10 +1,7 @@
 """The training loop of a stack."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-
-from torch import Tensor
-from torch.func import vmap
 
 from lpreg.train.batches import Batches, Noise
 from lpreg.train.checkpoint import Progress
@@ -52,7 +49,7 @@ def _train(build, runs, samples, recipe, host) -> list[Outcome]:
     stepper = Stepper(recipe, stack.flat, [run.lr for run in runs])
     penalties = segments(stack, runs)
     record = Record(stack, penalties, samples, recipe)
-    loss = _per_member(recipe.loss, shared=batches.shared)
+    loss = stack.each(LOSSES[recipe.loss], shared=batches.shared)
     parts = {"stack": stack, "batches": batches, "noise": noise, "stepper": stepper}
     parts |= {f"penalty {i}": segment for i, segment in enumerate(penalties)}
     parts |= {"record": record, "snapshots": record.snapshots}
@@ -78,7 +75,3 @@ def _train(build, runs, samples, recipe, host) -> list[Outcome]:
             host.tick(step + 1)
     seconds = progress.seconds / len(runs)
     return [replace(each, seconds=seconds) for each in record.outcomes(constant_inputs(x))]
-
-
-def _per_member(loss: str, *, shared: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    return vmap(LOSSES[loss], in_dims=(0, None if shared else 0))

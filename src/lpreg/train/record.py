@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from lpreg.train.metrics import LOSSES, score
 from lpreg.train.recipe import Outcome, Recipe
@@ -26,7 +25,8 @@ class Record:
         self._steps: list[int] = []
         self._rows: list[dict[str, Tensor]] = []
         name, measure = score(recipe.loss)
-        self._measures = {"loss": _mapped(LOSSES[recipe.loss]), name: _mapped(measure)}
+        measures = {"loss": LOSSES[recipe.loss], name: measure}
+        self._measures = {k: stack.each(each, shared=True) for k, each in measures.items()}
         self._units = {"mse": samples.unit**2}
 
     def look(self, step: int) -> None:
@@ -109,7 +109,3 @@ def dead_zeros(state: dict[str, Tensor], first: str, constant: Tensor) -> int:
     if weight.dim() != 2 or weight.shape[1] != len(constant):
         return 0
     return int((weight[:, constant] == 0).sum())
-
-
-def _mapped(measure):
-    return vmap(measure, in_dims=(0, None))

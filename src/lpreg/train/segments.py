@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from math import ceil
 from typing import Any
 
 import torch
@@ -19,6 +20,11 @@ from lpreg.train.stepper import Stepper
 
 Kind = tuple[str, tuple[tuple[Penalty, tuple[str, ...]], ...]]
 """Coupling, and for each penalty without its strengths the names of the tensors it acts on."""
+
+PIECE = 2**21
+"""Entries that a separable penalty works on at once. Its intermediate results of this size are
+taken from memory that the process has; larger ones are asked of the system in every step, which
+costs a network of ten million weights five times as much."""
 
 
 class Block(ABC):
@@ -195,15 +201,23 @@ def _segments(stack: Stack, runs: Sequence[Run]) -> Iterator[Segment]:
 
 
 def _blocks(stack: Stack, penalty: Penalty, rows: slice, names: tuple[str, ...]) -> list[Block]:
-    """A separable penalty sees each run of adjacent columns as one vector; one over the whole
-    model sees all of them as one; every other sees each tensor in its shape."""
+    """A separable penalty sees each run of adjacent columns as vectors of `PIECE`; one over the
+    whole model sees all of them as one; every other sees each tensor in its shape."""
     ranges = [stack.columns[name] for name in names]
     joined = _join(ranges)
     if penalty.scope == "model":
         return [Columns(rows, joined)]
     if penalty.separable:
-        return [Columns(rows, (each,)) for each in joined]
+        longest = max(1, PIECE // (rows.stop - rows.start))
+        return [Columns(rows, (piece,)) for each in joined for piece in _cut(each, longest)]
     return [Whole(stack, rows, name) for name in names]
+
+
+def _cut(range_: tuple[int, int], longest: int) -> Iterator[tuple[int, int]]:
+    start, end = range_
+    pieces = ceil((end - start) / longest)
+    cuts = [start + (end - start) * k // pieces for k in range(pieces + 1)]
+    return pairwise(cuts)
 
 
 def _join(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -1,6 +1,6 @@
 """A stack: networks of one architecture as one matrix, run and differentiated together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
 import torch
@@ -10,6 +10,8 @@ from torch.func import functional_call, vmap
 from lpreg.models.dropout import Dropout
 from lpreg.select import select
 
+PerMember = Callable[[Tensor, Tensor], Tensor]
+
 
 class Stack:
     """Members of one architecture, trained together.
@@ -17,9 +19,9 @@ class Stack:
     All parameters live in one matrix `flat` (members, weights), a row per member, so that one stock
     elementwise optimizer steps the whole stack in one kernel and a penalty on many tensors is one
     operation. The networks see views of it with a leading member axis. The tensors that count as
-    weights come first in a row. In a stack of several, matrices are stored transposed, inputs x outputs: the
-    layout in which batched products read them and their gradients come, so that nothing is copied
-    crosswise.
+    weights come first in a row. In a stack of several, matrices are stored transposed, inputs x
+    outputs: the layout in which batched products read them and their gradients come, so that
+    nothing is copied crosswise.
 
     Attributes:
         flat: (members, parameters); `flat.grad` is filled by `backward`.
@@ -82,6 +84,15 @@ class Stack:
             in_dims=(0, 0, None if shared else 0),
         )
         return run(self._leaves, self.buffers, x)
+
+    def each(self, function: Callable[[Tensor, Tensor], Tensor], *, shared: bool) -> PerMember:
+        """A function of a member's outputs and targets as one of all members': (members, ...).
+
+        The targets have a member axis unless they are shared.
+        """
+        if len(self) == 1:
+            return lambda outputs, y: function(outputs[0], y if shared else y[0])[None]
+        return vmap(function, in_dims=(0, None if shared else 0))
 
     def backward(self, losses: Tensor) -> None:
         """Put the gradient of each member's own loss, losses (members,), into `flat.grad`."""
