@@ -22,11 +22,11 @@ def colour(name: str) -> tuple[int, int, int]:
 
 
 def jpeg(name: str, mode: str = "RGB", size: tuple[int, int] = (64, 64), kind: str = "JPEG"):
-    """The bytes of an image in its colour."""
+    """An image in its colour, in 1000 bytes whatever the colour."""
     image = Image.new("RGB", size, colour(name)).convert(mode)
     out = io.BytesIO()
     image.save(out, kind)
-    return out.getvalue()
+    return out.getvalue().ljust(1000, b"\0")
 
 
 def tree() -> dict[str, bytes]:

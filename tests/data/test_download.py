@@ -204,6 +204,9 @@ def test_one_member_is_taken_from_an_archive_and_nothing_else(
 UNFIT = {
     "a link out": archive((link("in/table", "/etc/hostname", tarfile.SYMTYPE), b"")),
     "a hard link": archive(WANTED, (link("in/table", "../secret", tarfile.LNKTYPE), b"")),
+    "a link to another member": archive(
+        (tarfile.TarInfo("other"), b"1"), (link("in/table", "../other", tarfile.SYMTYPE), b"")
+    ),
     "a folder": archive((link("in/table", "", tarfile.DIRTYPE), b"")),
     "another member": archive((tarfile.TarInfo("in/other"), b"1")),
     "no archive": b"<html>Sign in to this network</html>",
