@@ -153,6 +153,8 @@ UNFIT = {
     "another format": ({IMAGE: fakes.jpeg(IMAGE, kind="PNG")}, (IMAGE, "no JPEG")),
     "another size": ({IMAGE: fakes.jpeg(IMAGE, size=(64, 63))}, (IMAGE, "64 x 63", "64 x 64")),
     "no list of classes": ({"wnids.txt": None}, ("wnids.txt",)),
+    "a class twice": ({"wnids.txt": b"n30\nn10\nn30"}, ("wnids.txt",)),
+    "no class": ({"wnids.txt": b"\n"}, ("wnids.txt",)),
     "no annotations": ({NOTE: None}, (NOTE,)),
     "a class without images": ({"wnids.txt": b"n30\nn99"}, ("n99", "wnids.txt")),
     "a missing image": ({"val/images/val_3.JPEG": None}, ("val/images/val_3.JPEG",)),

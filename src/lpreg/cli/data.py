@@ -1,6 +1,6 @@
 """`lpreg data`: which data sets there are, which are here; fetches and verifies them."""
 
-import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +37,7 @@ def list_sets(context: typer.Context) -> None:
     for name in DATA:
         source = SOURCES[name]
         table.add_row(name, source.about, f"{source.samples:,}", _size(source), _place(source))
-    Console(width=None if os.isatty(1) else 200, markup=False, highlight=False).print(table)
+    Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False).print(table)
     print(f"looked for in {' and '.join(map(_short, folders()))}; {FOLDER} names another folder")
     missing = [name for name in DATA if None in _found(SOURCES[name])]
     print_next(command("data", "fetch", missing[0]) if missing else _run(DATA))

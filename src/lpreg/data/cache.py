@@ -60,7 +60,7 @@ def folders() -> tuple[Path, ...]:
     else:
         caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     named = os.environ.get(FOLDER)
-    return (*([Path(named).expanduser()] if named else []), caches / "lpreg")
+    return (*([Path(named).expanduser().absolute()] if named else []), caches / "lpreg")
 
 
 def find(file: File) -> Path | None:

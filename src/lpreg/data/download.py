@@ -67,7 +67,7 @@ def _torn(path: Path) -> str:
     try:
         with ZipFile(path) as archive:
             bad = archive.testzip()
-    except (BadZipFile, zlib.error, EOFError) as error:
+    except (BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         return str(error)
     return f"its member {bad} has another checksum than it says" if bad else ""
 

@@ -72,7 +72,7 @@ def pixels(content: bytes) -> np.ndarray:
                 wide, high = image.size
                 raise Unfit(f"is {wide} x {high} pixels large instead of {SIDE} x {SIDE}")
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Unfit(f"is no JPEG that can be decoded: {error}") from None
 
 
