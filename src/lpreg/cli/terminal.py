@@ -46,9 +46,11 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def begin(self, todo: Sequence[Sequence[Member]], costs: Sequence[float]) -> None:
+    def begin(
+        self, todo: Sequence[Sequence[Member]], costs: Sequence[float], done: Sequence[int]
+    ) -> None:
         self._todo, self._costs = todo, costs
-        self._steps = [0] * len(todo)
+        self._begun, self._steps = done, list(done)
         self._members = 0
         self._start = monotonic()
         self._bar = self._progress.add_task("", total=sum(costs), speed="")
@@ -65,9 +67,10 @@ class Bar:
 
     def _show(self) -> None:
         done, epochs = 0.0, 0.0
-        for stack, steps, cost in zip(self._todo, self._steps, self._costs, strict=True):
+        stacks = zip(self._todo, self._begun, self._steps, self._costs, strict=True)
+        for stack, begun, steps, cost in stacks:
             done += cost * steps / stack[0].steps
-            epochs += len(stack) * steps / stack[0].steps_per_epoch
+            epochs += len(stack) * (steps - begun) / stack[0].steps_per_epoch
         speed = epochs / max(1e-3, monotonic() - self._start)
         self._progress.update(
             self._bar,

@@ -16,6 +16,7 @@ import torch
 
 from lpreg import __version__, select
 from lpreg.study import rows, workers
+from lpreg.study.checkpoint import StackCheckpoint
 from lpreg.study.errors import FolderError
 from lpreg.study.member import Member, extend
 from lpreg.study.network import builder, dataset, network, samples
@@ -34,9 +35,9 @@ class Task:
 
     study: str
     members: tuple[Member, ...]
-    device: str
     threads: int
     keep_all: bool
+    checkpoint: StackCheckpoint
 
 
 def train(task: Task, tick: Callable[[int], None]) -> Trained:
@@ -50,7 +51,7 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
         [member.run() for member in task.members],
         samples(first, own),
         first.training(),
-        Host(device=task.device, tick=tick),
+        Host(task.checkpoint.device, tick, task.checkpoint),
     )
     names = list(select.select(builder(plain)(torch.Generator()), "weights"))
     pairs = list(zip(task.members, outcomes, strict=True))
@@ -64,6 +65,7 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
         curves=rows.table([row for m, outcome in pairs for row in rows.curve(m, outcome)]),
         sparsity=rows.table([row for m, _ in pairs for row in rows.sparsity(m, weights[m.id])]),
         weights=_kept(task, pairs, sum(w.numel() for w in weights[first.id].values())),
+        snapshots={k: v for m, outcome in pairs for k, v in rows.snapshots(m, outcome).items()},
         network=plain,
     )
 
@@ -82,8 +84,10 @@ def _kept(task: Task, pairs: Sequence[tuple[Member, Outcome]], weights: int) -> 
 class Watch(Protocol):
     """Who is told how the work goes on."""
 
-    def begin(self, todo: Sequence[Sequence[Member]], costs: Sequence[float]) -> None:
-        """These stacks are about to be trained, at about these costs."""
+    def begin(
+        self, todo: Sequence[Sequence[Member]], costs: Sequence[float], done: Sequence[int]
+    ) -> None:
+        """These stacks are about to be trained, at about these costs; so many steps are done."""
 
     def step(self, stack: int, steps: int) -> None:
         """The stack with this number has done so many steps."""
@@ -147,11 +151,18 @@ def _train_all(order: Order, study: Study, todo: list[Stack], watch: Watch) -> l
     of = {member.id: member for member in order.wanted}
     keep_all = study.head.keep_weights == "all"
     tasks = [
-        Task(study.name, tuple(of[id] for id in s.members), s.device, s.threads, keep_all)
-        for s in todo
+        Task(
+            study.name,
+            tuple(of[id] for id in stack.members),
+            stack.threads,
+            keep_all,
+            order.folder.checkpoint(stack, study.plan.checkpoint),
+        )
+        for stack in todo
     ]
     costs = [seconds(task.members, order.sizes) for task in tasks]
-    watch.begin([task.members for task in tasks], costs)
+    done = [task.checkpoint.step() for task in tasks]
+    watch.begin([task.members for task in tasks], costs, done)
     failures = []
     with closing(workers.map(train, tasks, order.resources.workers, watch.step)) as ends:
         for end in ends:

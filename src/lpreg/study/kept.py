@@ -1,11 +1,13 @@
-"""Networks from the weights that a run folder keeps."""
+"""Networks and snapshots from the tensors that a run folder keeps."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
+from torch import Tensor, nn
 
 from lpreg.study.errors import FolderError, SpecError, unknown
 from lpreg.study.network import builder
@@ -25,7 +27,38 @@ def load(folder: str | Path, **which: object) -> nn.Module:
         FolderError: the folder holds no study, or not the weights of this member.
     """
     place = Folder(folder)
-    stored = place.read().results
+    return rebuild(place, _member(place, which))
+
+
+def snapshots(folder: str | Path, **which: object) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The copies of a member's tensors that its recipe asked for, from training.
+
+    Args:
+        folder: the run folder.
+        which: as for `load`.
+
+    Returns:
+        The epochs, (k,), and by parameter name the values then, (k, *shape).
+
+    Raises:
+        SpecError: as `load`.
+        FolderError: as `load`, or the recipe asks for no snapshots.
+    """
+    place = Folder(folder)
+    member = _member(place, which)
+    found, _ = _tensors(place, "snapshots", member)
+    if not found:
+        raise FolderError(
+            f"{folder} has no snapshots of member {member}: its recipe does not ask for any "
+            '(snapshots = ["fc1.weight"])'
+        )
+    copies = {name: tensor.numpy() for name, tensor in found.items()}
+    return copies.pop("epoch"), copies
+
+
+def _member(folder: Folder, which: Mapping[str, object]) -> str:
+    """The id of the member that has these values; raises as `load`."""
+    stored = folder.read().results
     for column, value in which.items():
         if column not in stored:
             raise SpecError(unknown("column", column, stored.columns))
@@ -43,7 +76,7 @@ def load(folder: str | Path, **which: object) -> nn.Module:
             f"{len(stored)} members in {folder} fit; say also which {column}: "
             f"{_few(stored[column].unique())}"
         )
-    return rebuild(place, stored["member"].item())
+    return stored["member"].item()
 
 
 KEYS = ("data", "model", "recipe", "arm", "lam", "share", "strengths")
@@ -61,22 +94,28 @@ def rebuild(folder: Folder, member: str) -> nn.Module:
     Raises:
         FolderError: its weights are not kept, or damaged.
     """
-    files = [folder.path / "weights" / f"{id}.safetensors" for id in folder.finished()]
+    state, about = _tensors(folder, "weights", member)
+    if not state:
+        raise FolderError(
+            f"{folder} does not keep the weights of member {member}: of large models only those "
+            'of seed 0 are kept, unless the study says keep_weights = "all"'
+        )
+    return _filled(json.loads(about["network"]), state)
+
+
+def _tensors(folder: Folder, kind: str, member: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A member's tensors of this kind by name, none if there are none, and what their file says."""
+    files = [folder.path / kind / f"{id}.safetensors" for id in folder.finished()]
     for file in filter(Path.exists, files):
         try:
             with safe_open(file, "pt") as tensors:
-                stored = tensors.keys()
-                names = [name for name in stored if name.startswith(f"{member}/")]
+                names = [name for name in tensors.keys() if name.startswith(f"{member}/")]  # noqa: SIM118
                 if names:
-                    state = {name.partition("/")[2]: tensors.get_tensor(name) for name in names}
-                    network = json.loads(tensors.metadata()["network"])
-                    return _filled(network, state)
+                    own = {name.partition("/")[2]: tensors.get_tensor(name) for name in names}
+                    return own, tensors.metadata()
         except (SafetensorError, OSError) as error:
             raise FolderError(f"{file} is damaged ({error})") from None
-    raise FolderError(
-        f"{folder} does not keep the weights of member {member}: of large models only those of "
-        'seed 0 are kept, unless the study says keep_weights = "all"'
-    )
+    return {}, {}
 
 
 def _filled(network: dict, state: dict[str, torch.Tensor]) -> nn.Module:

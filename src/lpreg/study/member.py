@@ -84,6 +84,10 @@ class Member:
             loss=recipe.loss,
             evaluate_every=recipe.evaluate_every * self.steps_per_epoch,
             dtype=recipe.dtype,
+            precision=recipe.precision or "float32",
+            channels_last=bool(recipe.channels_last),
+            snapshots=recipe.snapshots or (),
+            snapshot_every=(recipe.snapshot_every or 0) * self.steps_per_epoch,
         )
 
     def options(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lpreg.study.member import Member, members
 from lpreg.study.spec import Study
 from lpreg.study.tables import Data
 from lpreg.train import Build, Samples, score
+from lpreg.train.snapshots import chosen
 
 
 def dataset(table: Data) -> Dataset:
@@ -92,6 +93,7 @@ def check(study: Study, file: str) -> dict[str, Size]:
         try:
             _check_loss(member, own)
             model = made(_hashable(network(member, own)))
+            chosen([name for name, _ in model.named_parameters()], member.training().snapshots)
             run = member.run()
             if run.penalty is not None:
                 select.match(model, run.penalty, run.where)

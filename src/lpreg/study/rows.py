@@ -54,7 +54,7 @@ def result(study: str, member: Member, outcome: Outcome, weights: Mapping[str, T
         "seed": member.seed,
         "status": outcome.status,
         "epochs": ceil(outcome.step / member.steps_per_epoch),
-        "best_epoch": _epochs(curves, member)[best] if best is not None else 0,
+        "best_epoch": int(_epochs(curves, member)[best]) if best is not None else 0,
         "weights": len(magnitudes),
         "zeros": int((magnitudes == 0).sum()),
         "zeros_dead": outcome.zeros_dead,
@@ -92,18 +92,28 @@ def _best(values: np.ndarray, metric: str) -> int | None:
     return int(values.argmax() if metric == "accuracy" else values.argmin())
 
 
-def _epochs(curves: Mapping[str, np.ndarray], member: Member) -> list[int]:
-    return [ceil(step / member.steps_per_epoch) for step in curves["step"].tolist()]
+def _epochs(curves: Mapping[str, np.ndarray], member: Member) -> np.ndarray:
+    return -(-curves["step"] // member.steps_per_epoch)
 
 
 def curve(member: Member, outcome: Outcome) -> list[Row]:
     """The rows of `curves`: one per evaluated epoch, until it diverged."""
-    columns = {name: each.tolist() for name, each in outcome.curves.items() if name != "step"}
+    metric, _ = score(member.recipe.loss)
+    names = [f"{part}_{name}" for part in PARTS for name in ("loss", metric)]
+    names += ["zeros", "penalty_value", "total_loss"]
+    columns = {name: outcome.curves[name].tolist() for name in names}
     columns["zeros"] = [int(zeros) for zeros in columns["zeros"]]
+    epochs = _epochs(outcome.curves, member).tolist()
     return [
         {"member": member.id, "epoch": epoch, **dict(zip(columns, values, strict=True))}
-        for epoch, *values in zip(_epochs(outcome.curves, member), *columns.values(), strict=True)
+        for epoch, *values in zip(epochs, *columns.values(), strict=True)
     ]
+
+
+def snapshots(member: Member, outcome: Outcome) -> dict[str, np.ndarray]:
+    """The copies of chosen tensors: "member/parameter" -> (k, *shape), "member/epoch" -> (k,)."""
+    copies = {f"{member.id}/{k}": v for k, v in outcome.snapshots.items() if k != "step"}
+    return copies | {f"{member.id}/epoch": _epochs(outcome.snapshots, member)} if copies else {}
 
 
 def sparsity(member: Member, weights: Mapping[str, Tensor]) -> list[Row]:

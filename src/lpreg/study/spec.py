@@ -15,11 +15,15 @@ from lpreg.study.tables import Data, Head, Model, Recipe, Table, among, values
 
 
 class Plan(Table):
-    """[plan]: how to spread the work; changes no result but the last digits in float32."""
+    """[plan]: how to spread the work; changes no result but the last digits in float32.
+
+    `checkpoint` is the least time, in seconds, between two saves of a stack in training.
+    """
 
     width: PositiveInt | None = None
     workers: PositiveInt | None = None
     threads: PositiveInt = 1
+    checkpoint: float = Field(default=60.0, ge=0, allow_inf_nan=False)
 
 
 class Study(Table):
@@ -31,7 +35,7 @@ class Study(Table):
     recipes: tuple[Recipe, ...] = Field(alias="recipe", min_length=1)
     arms: tuple[Arm, ...] = Field(alias="arm", min_length=1)
     quick: dict[str, Any] = Field(default_factory=dict)
-    plan: Plan = Plan()
+    plan: Plan = Field(default_factory=Plan)
 
     @property
     def name(self) -> str:

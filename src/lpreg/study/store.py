@@ -1,15 +1,17 @@
 """The run folder: what a study has given so far, in files that are only ever added.
 
-Each finished stack is one file in each of `curves`, `sparsity`, `weights` and `results`, written
-under a temporary name, synced and renamed; results come last, so that their presence means that the
-stack is finished. Whatever interrupts it leaves a folder from which the same command goes on.
+Each finished stack is one file in each of `curves`, `sparsity`, `weights` and `results`, and in
+`snapshots` if its recipe asks for any, written under a temporary name, synced and renamed; results
+come last, so that their presence means that the stack is finished. A stack in training has a file
+in `checkpoints`, which nobody else reads. Whatever interrupts it leaves a folder from which the
+same command goes on.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,14 +23,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
+from lpreg.study.checkpoint import StackCheckpoint
 from lpreg.study.errors import FolderError, SpecError
+from lpreg.study.files import UNFINISHED, replace
 from lpreg.study.member import members
 from lpreg.study.plan import Stack
 from lpreg.study.spec import Study, dump, parse
 
 TABLES = ("curves", "sparsity", "results")
-UNFINISHED = ".*.part"
-"""Names of files that were being written."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Trained:
     Attributes:
         results, curves, sparsity: the rows of its members.
         weights: "member/parameter" -> the last values, of the members whose weights are kept.
+        snapshots: "member/parameter" -> (k, *shape), and "member/epoch" -> (k,).
         network: what `lpreg.models.build` needs to make the network again.
     """
 
@@ -45,6 +48,7 @@ class Trained:
     curves: pa.Table
     sparsity: pa.Table
     weights: Mapping[str, np.ndarray]
+    snapshots: Mapping[str, np.ndarray]
     network: Mapping[str, Any]
 
 
@@ -179,6 +183,9 @@ class Folder:
         with self._writing():
             for stale in self.path.rglob(UNFINISHED):
                 stale.unlink()
+            pending = {stack.id for stack in plan} - set(self.finished())
+            there = {file.stem for file in (self.path / "checkpoints").glob("*.safetensors")}
+            self._forget(there - pending)
             self._write("study.toml", dump(study))
             self._write("environment.json", json.dumps(environment, indent=2) + "\n")
             stacks = [stack.as_json() for stack in plan]
@@ -188,11 +195,12 @@ class Folder:
         """Store a finished stack."""
         metadata = {"network": json.dumps(trained.network)}
         with self._writing():
-            if trained.weights:
-                self._replace(
-                    f"weights/{stack.id}.safetensors",
-                    lambda part: save_file(dict(trained.weights), part, metadata),
-                )
+            for kind, tensors in (("weights", trained.weights), ("snapshots", trained.snapshots)):
+                if tensors:
+                    self._replace(
+                        f"{kind}/{stack.id}.safetensors",
+                        lambda part, tensors=tensors: save_file(dict(tensors), part, metadata),
+                    )
             for kind in TABLES:
                 table = getattr(trained, kind)
                 self._replace(
@@ -201,19 +209,27 @@ class Folder:
                         table, part, compression="zstd", write_page_checksum=True
                     ),
                 )
+            self._forget({stack.id})
+
+    def checkpoint(self, stack: Stack, seconds: float) -> StackCheckpoint:
+        """Where a stack saves itself while it trains, at most every so many seconds."""
+        file = self.path / "checkpoints" / f"{stack.id}.safetensors"
+        return StackCheckpoint(file, stack.id, stack.device, seconds)
+
+    def _forget(self, stacks: Collection[str]) -> None:
+        """Remove the checkpoints of these stacks."""
+        folder = self.path / "checkpoints"
+        for file in folder.glob("*.safetensors"):
+            if file.stem in stacks:
+                file.unlink()
+        with suppress(OSError):  # others are in it, or none
+            folder.rmdir()
 
     def _write(self, name: str, text: str) -> None:
         self._replace(name, lambda part: part.write_text(text, "utf-8"))
 
     def _replace(self, name: str, write: Callable[[Path], Any]) -> None:
-        """Write a file as a whole or not at all, whenever the power goes."""
-        file = self.path / name
-        file.parent.mkdir(exist_ok=True)
-        part = file.with_name(f".{file.name}.part")
-        write(part)
-        _sync(part)
-        part.replace(file)
-        _sync(file.parent)
+        replace(self.path / name, write)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -223,14 +239,6 @@ class Folder:
             raise FolderError(
                 f"cannot write to {self}: {error.strerror or error}; choose another with --out"
             ) from None
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read(folder: str | Path) -> Frames:

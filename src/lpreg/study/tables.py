@@ -47,6 +47,12 @@ def axis(allowed: str, fits: Any) -> PlainValidator:
     return PlainValidator(check)
 
 
+def _unset(default: Any) -> AfterValidator:
+    """None for a default that is written out: a key that older studies do not have must not change
+    the identity of a member."""
+    return AfterValidator(lambda value: None if value == default else value)
+
+
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -167,9 +173,11 @@ class Model(Extras):
 class Recipe(Table):
     """[[recipe]]: how to train. lr, momentum and batch_size take a list, which makes an axis.
 
-    `warmup` and `evaluate_every` count epochs; with batch_size "all" a step is an epoch. Several
-    recipes may share a name when they apply to different models or data sets: `models`, `data` and
-    `arms` say where a recipe applies, everywhere when left out.
+    `warmup`, `evaluate_every` and `snapshot_every` count epochs; with batch_size "all" a step is an
+    epoch. `snapshots` are name globs of parameters of which copies are kept: at the start, at the
+    end, and every so many epochs in between. Several recipes may share a name when they apply to
+    different models or data sets: `models`, `data` and `arms` say where a recipe applies,
+    everywhere when left out.
     """
 
     name: Name
@@ -194,6 +202,10 @@ class Recipe(Table):
     init: Annotated[str, known("init", INITS)] | None = None
     dropout_at: Annotated[str, known("dropout_at", DROPOUT_PLACES)] | None = None
     dtype: Annotated[str, known("dtype", DTYPES)] = "float32"
+    precision: Annotated[Literal["float32", "bf16", "tf32"], _unset("float32")] | None = None
+    channels_last: Annotated[bool, _unset(False)] | None = None
+    snapshots: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    snapshot_every: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -205,6 +217,8 @@ class Recipe(Table):
         for key, given in (("momentum", moves), ("nesterov", self.nesterov)):
             if given and key not in takes:
                 raise ValueError(f"{key} belongs to sgd; {self.optimizer} does not take it")
+        if self.snapshot_every is not None and self.snapshots is None:
+            raise ValueError("snapshot_every needs snapshots, the names of parameters")
         if self.nesterov and not all(values(self.momentum)):
             raise ValueError("nesterov needs a momentum above 0")
         return self
