@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from lpreg.data.pixels import Tree, Unfit
 
-
 Images = Mapping[str, list[str]]
 """The images of each folder, by name."""
 
