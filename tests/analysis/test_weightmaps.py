@@ -11,6 +11,7 @@ from lpreg.analysis.weightmaps import (
     euclidean,
     is_shuffled,
     mean_magnitude,
+    removals,
     removed,
     weight_map,
 )
@@ -146,3 +147,15 @@ def test_no_agreement_without_an_order(pair: tuple[list[float], list[float]]):
 def test_shuffled_copies_are_known_by_their_names():
     names = ["latitude", "latitude (shuffled 1)", "median_income (shuffled 12)", "shuffled"]
     assert is_shuffled(names).tolist() == [False, True, True, False]
+
+
+def test_removals_are_counted_by_what_the_inputs_are():
+    names = ["a", "b", "c", "a (shuffled 1)", "b (shuffled 1)", "c (shuffled 1)"]
+    scores = [0, 1, 0, 0, 0, 1e-9]
+    constant = [False, False, True, False, False, True]
+    assert removals(scores, names, constant) == {
+        "removed": 1,
+        "removed_shuffled": 2,
+        "removed_constant": 1,
+    }
+    assert sum(removals([nan] * 6, names, constant).values()) == 0

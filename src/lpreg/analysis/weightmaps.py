@@ -74,3 +74,24 @@ def agreement(scores: ArrayLike, importance: ArrayLike) -> float:
 def is_shuffled(inputs: Sequence[str]) -> np.ndarray:
     """Which inputs are shuffled copies of others, by their names: bool, (inputs,)."""
     return np.array([" (shuffled " in name for name in inputs], dtype=bool)
+
+
+def removals(scores: ArrayLike, inputs: Sequence[str], constant: ArrayLike) -> dict[str, int]:
+    """How many inputs a map has lost, by what they are worth.
+
+    Args:
+        scores: of the inputs, (inputs,).
+        inputs: their names.
+        constant: which of them never change in the training part: no data speaks for or against
+            them, and Adam may lose them under any penalty.
+
+    Returns:
+        `removed` (of those that may mean something), `removed_shuffled` (of the shuffled copies)
+        and `removed_constant`.
+    """
+    gone, dead, copies = np.asarray(scores) == 0, np.asarray(constant), is_shuffled(inputs)
+    return {
+        "removed": int((gone & ~dead & ~copies).sum()),
+        "removed_shuffled": int((gone & ~dead & copies).sum()),
+        "removed_constant": int((gone & dead).sum()),
+    }

@@ -5,6 +5,7 @@ A page is one set of axes in inches from its upper left corner: what stands wher
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from matplotlib.patches import Rectangle
 
 from lpreg.analysis import MapRule
 from lpreg.analysis.convergence import map_convergence
+from lpreg.analysis.weightmaps import is_shuffled
 from lpreg.figures.style import TEXT, number
 
 REMOVED = "#0072B2"  # of Okabe and Ito (2008): no grey
@@ -123,3 +125,11 @@ def outline(
 ) -> None:
     """A line of this width around a rectangle."""
     axes.add_patch(Rectangle(at, *size, fill=False, edgecolor=color, linewidth=line))
+
+
+def name_rows(axes: Axes, inputs: Sequence[str], at: tuple[float, float], row: float) -> None:
+    """Names of inputs on the left of this upper left corner, shuffled copies in grey."""
+    left, top = at
+    for i, (label, copy) in enumerate(zip(labels(inputs), is_shuffled(inputs), strict=True)):
+        style: dict[str, Any] = {"fontsize": TEXT, "ha": "right", "va": "center"}
+        axes.text(left - 0.08, top + (i + 0.5) * row, label, color="0.5" if copy else "0", **style)

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lpreg.analysis import chosen
-from lpreg.analysis.weightmaps import is_shuffled
 from lpreg.figures.animation import animate
 from lpreg.figures.film import (
     EDGE,
@@ -21,6 +20,7 @@ from lpreg.figures.film import (
     films,
     labels,
     name,
+    name_rows,
     outline,
     page,
     picture,
@@ -136,7 +136,7 @@ def _panels(arms: Sequence[Film], frame: pd.DataFrame) -> Figure:
             at = x + width * int(np.searchsorted(film.epochs, film.settled)) / len(film.epochs)
             axes.plot([at, at], [y - 0.04, y + tall + 0.04], color=CONVERGED, linewidth=2)
         if right == 0:
-            _name_rows(axes, film.inputs, (x, y), row)
+            name_rows(axes, film.inputs, (x, y), row)
         if block + across >= len(arms):
             _name_epochs(axes, film, (x, y + tall), width)
     return figure
@@ -164,14 +164,6 @@ def _few(epochs: Sequence[float]) -> list[float]:
     """At most `MOST` of them, evenly spread, with both ends."""
     spread = np.linspace(0, len(epochs) - 1, min(MOST, len(epochs)))
     return [epochs[i] for i in spread.round().astype(int)]
-
-
-def _name_rows(axes: Axes, inputs: Sequence[str], at: tuple[float, float], row: float) -> None:
-    """Names of the inputs left of a panel, those of shuffled copies in grey."""
-    left, top = at
-    for i, (label, copy) in enumerate(zip(labels(inputs), is_shuffled(inputs), strict=True)):
-        style = {"fontsize": TEXT, "ha": "right", "va": "center", "color": "0.5" if copy else "0"}
-        axes.text(left - 0.08, top + (i + 0.5) * row, label, **style)
 
 
 def _name_epochs(axes: Axes, film: Film, at: tuple[float, float], width: float) -> None:

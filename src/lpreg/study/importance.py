@@ -116,7 +116,7 @@ def importances(
     return pd.concat(tables, ignore_index=True) if tables else empty
 
 
-def inputs(dataset: Dataset) -> list[str]:
+def input_names(dataset: Dataset) -> list[str]:
     """Names of the inputs of a data set, or their numbers from 0."""
     return list(dataset.features) or [str(i) for i in range(dataset.x[0].numel())]
 
@@ -126,7 +126,7 @@ def _prepared(member: Member, most: int) -> tuple[list[str], Samples]:
     own = dataset(member.data)
     told = samples(member, own)
     x, y = told.parts[PART]
-    return inputs(own), replace(told, parts={PART: (x[:most], y[:most])})
+    return input_names(own), replace(told, parts={PART: (x[:most], y[:most])})
 
 
 def _importance(model: nn.Module, tested: Samples, loss: str, how: Permutations) -> np.ndarray:
