@@ -5,6 +5,7 @@ from math import sqrt
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as f
 
 import lpreg
 from lpreg.models import INITS, Dropout, build
@@ -128,15 +129,37 @@ def test_weights_are_those_of_convolutions_and_linear_layers(kind):
     )
 
 
+def initial_by_hand(x, w):
+    for i in (1, 2):
+        x = f.avg_pool2d(f.conv2d(x, w[f"conv{i}.weight"], w[f"conv{i}.bias"], padding=1).relu(), 2)
+    x = f.linear(x.flatten(1), w["fc1.weight"], w["fc1.bias"]).relu()
+    return f.linear(x, w["fc2.weight"], w["fc2.bias"])
+
+
+def new_by_hand(x, w):
+    for i, pool in enumerate((f.avg_pool2d, f.max_pool2d, f.max_pool2d), 1):
+        x = f.conv2d(x, w[f"conv{i}.weight"], w[f"conv{i}.bias"], padding=1)
+        x = pool(f.leaky_relu(x, 0.01), 2)
+    x = f.leaky_relu(f.linear(x.flatten(1), w["fc1.weight"], w["fc1.bias"]), 0.01)
+    return f.linear(x, w["fc2.weight"], w["fc2.bias"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "by_hand"), [("initial_cnn", initial_by_hand), ("new_cnn", new_by_hand)]
+)
+def test_the_small_networks_do_what_the_document_says(kind, by_hand):
+    model, x = make(kind).eval(), torch.randn(2, *IMAGE)
+    torch.testing.assert_close(model(x), by_hand(x, model.state_dict()))
+
+
 def test_resnet18_does_what_the_paper_says():
     """One block against the formula, the shortcut 1 x 1 convolution and stride included."""
     block = dict(small("resnet18").named_modules())["layer2.0"].eval()
     x, weights = torch.randn(2, 4, 6, 6), block.state_dict()
     scale = 1 / sqrt(1 + 1e-5)  # of a fresh BatchNorm
-    conv = nn.functional.conv2d
-    inner = (scale * conv(x, weights["conv1.weight"], stride=2, padding=1)).relu()
-    outer = scale * conv(inner, weights["conv2.weight"], padding=1)
-    shortcut = scale * conv(x, weights["downsample.0.weight"], stride=2)
+    inner = (scale * f.conv2d(x, weights["conv1.weight"], stride=2, padding=1)).relu()
+    outer = scale * f.conv2d(inner, weights["conv2.weight"], padding=1)
+    shortcut = scale * f.conv2d(x, weights["downsample.0.weight"], stride=2)
     torch.testing.assert_close(block(x.clone()), (outer + shortcut).relu())
 
 
