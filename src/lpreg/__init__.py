@@ -42,6 +42,7 @@ __all__ = [
     "load",
     "penalty_value",
     "read",
+    "snapshots",
     "suggest",
     "views",
 ]

@@ -38,6 +38,7 @@ class Bar:
             transient=True,
             disable=not console.is_terminal,
         )
+        self._bar = self._progress.add_task("", total=None, speed="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -46,6 +47,9 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
+    def say(self, text: str) -> None:
+        self._progress.update(self._bar, description=text)
+
     def begin(
         self, todo: Sequence[Sequence[Member]], costs: Sequence[float], done: Sequence[int]
     ) -> None:
@@ -53,7 +57,7 @@ class Bar:
         self._begun, self._steps = done, list(done)
         self._members = 0
         self._start = monotonic()
-        self._bar = self._progress.add_task("", total=sum(costs), speed="")
+        self._progress.reset(self._bar, total=sum(costs))
         self._show()
 
     def step(self, stack: int, steps: int) -> None:

@@ -18,6 +18,7 @@ from lpreg import __version__, select
 from lpreg.study import rows, workers
 from lpreg.study.checkpoint import StackCheckpoint
 from lpreg.study.errors import FolderError
+from lpreg.study.matched import measured
 from lpreg.study.member import Member, extend
 from lpreg.study.network import builder, dataset, network, samples
 from lpreg.study.plan import Agenda, Resources, Sizes, Stack, agenda, seconds
@@ -84,6 +85,9 @@ def _kept(task: Task, pairs: Sequence[tuple[Member, Outcome]], weights: int) -> 
 class Watch(Protocol):
     """Who is told how the work goes on."""
 
+    def say(self, text: str) -> None:
+        """This is done before stacks are trained."""
+
     def begin(
         self, todo: Sequence[Sequence[Member]], costs: Sequence[float], done: Sequence[int]
     ) -> None:
@@ -148,7 +152,10 @@ def run(order: Order, watch: Watch) -> list[str]:
 
 
 def _train_all(order: Order, study: Study, todo: list[Stack], watch: Watch) -> list[str]:
-    of = {member.id: member for member in order.wanted}
+    chosen = {id for stack in todo for id in stack.members}
+    missing = [member for member in order.wanted if member.id in chosen]
+    strong = measured(missing, order.folder, order.resources.device, watch.say)
+    of = {member.id: member for member in strong}
     keep_all = study.head.keep_weights == "all"
     tasks = [
         Task(

@@ -18,7 +18,12 @@ from lpreg.study.tables import Data, Model, Recipe, values
 
 @dataclass(frozen=True)
 class Member:
-    """One network in training: a study with one of everything, axes and overrides resolved."""
+    """One network in training: a study with one of everything, axes and overrides resolved.
+
+    Attributes:
+        measured: its strength, where the study asks for a share of the gradient and that has been
+            measured. No part of its identity.
+    """
 
     data: Data
     model: Model
@@ -26,10 +31,11 @@ class Member:
     arm: Arm
     seed: int
     split_seed: int
+    measured: float | None = None
 
     @cached_property
     def id(self) -> str:
-        """Twelve hexadecimal digits of a hash of all its fields."""
+        """Twelve hexadecimal digits of a hash of all that the study says of it."""
         tables = {key: getattr(self, key) for key in ("data", "model", "recipe", "arm")}
         fields = {key: each.model_dump(exclude_none=True) for key, each in tables.items()}
         seeds = {"seed": self.seed, "split_seed": self.split_seed}
@@ -38,9 +44,26 @@ class Member:
         return sha256(json.dumps(fields | seeds, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
+    def asks_share(self) -> bool:
+        """Whether its strength is to be measured."""
+        return any(term.is_matched for term in self.arm.terms)
+
+    @property
+    def share(self) -> float | None:
+        """The share of the gradient that its strength stands for, None where it is a number."""
+        return next((term.share for term in self.arm.terms), None)
+
+    @property
     def lam(self) -> float | None:
-        """Its strength, of several the first; None without a penalty."""
+        """Its strength, of several the first; None without a penalty, or not measured yet."""
+        if self.asks_share:
+            return self.measured
         return next((term.lam for term in self.arm.terms), None)  # pyright: ignore
+
+    @property
+    def place(self) -> str:
+        """Its data set, model and recipe, for messages."""
+        return f"data {self.data.name!r}, model {self.model.name!r}, recipe {self.recipe.name!r}"
 
     @property
     def batch_size(self) -> int:
@@ -67,7 +90,7 @@ class Member:
         """What it is to the engine."""
         says: Any = {"lr": self.recipe.lr, "coupling": self.arm.coupling, "where": self.arm.where}
         given = {key: value for key, value in says.items() if value is not None}
-        return train.Run(seed=self.seed, penalty=self.arm.build(), **given)
+        return train.Run(seed=self.seed, penalty=self.arm.build(self.measured), **given)
 
     def training(self) -> train.Recipe:
         """What the engine needs of its recipe."""
@@ -130,6 +153,7 @@ SELECTORS = {
     "arm": lambda m: m.arm.name,
     "coupling": lambda m: m.arm.coupling,
     "lam": lambda m: m.lam,
+    "share": lambda m: m.share,
     "recipe": lambda m: m.recipe.name,
     "lr": lambda m: m.recipe.lr,
     "momentum": lambda m: m.recipe.momentum,

@@ -79,7 +79,7 @@ def _treatment(member: Member) -> Row:
         "strengths": json.dumps([term.lam for term in terms]) if len(terms) > 1 else None,
         "l1_ratio": None if alone is None else alone.l1_ratio,
         "dropout": arm.dropout or None,
-        "share": None,
+        "share": member.share,
         "coupling": arm.coupling,
         "where": ",".join(where) if isinstance(where, tuple) else where,
     }

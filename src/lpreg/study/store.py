@@ -104,6 +104,24 @@ class Folder:
                 f"{file} is damaged; delete it: what is not finished is planned again"
             ) from None
 
+    def strengths(self) -> dict[str, dict[str, Any]]:
+        """The matched strengths that were measured so far, by their keys (`matched.py`)."""
+        file = self.path / "matched.json"
+        if not file.exists():
+            return {}
+        try:
+            known = json.loads(file.read_text("utf-8"))
+            return {key: {**about, "lam": float(about["lam"])} for key, about in known.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise FolderError(
+                f"{file} is damaged; delete it: the strengths are measured again"
+            ) from None
+
+    def keep_strengths(self, known: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write what `strengths` gives."""
+        with self._writing():
+            self._write("matched.json", json.dumps(known, indent=1) + "\n")
+
     def stored(self) -> dict[str, tuple[str, ...]]:
         """Finished stacks, by id, with the ids of their members.
 
