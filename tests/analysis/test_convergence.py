@@ -209,8 +209,7 @@ def turning(tau: float, epochs: np.ndarray = EPOCHS) -> np.ndarray:
 @pytest.mark.parametrize("tolerance", [0.02, 0.1, 0.3])
 @pytest.mark.parametrize("tau", [2.0, 5.0, 10.0])
 def test_a_map_whose_angle_falls_exponentially(tau: float, tolerance: float):
-    # the chord of an angle a is 2 sin(a / 2), and that of the first map is sqrt(2)
-    expected = tau * log(np.pi / 4 / np.arcsin(tolerance * np.sqrt(2) / 2))
+    expected = tau * log(np.pi / 2 / np.arccos(1 - tolerance))
     found = map_convergence(EPOCHS, turning(tau), MapRule(tolerance=tolerance))
     assert found.converged
     assert found.epoch == pytest.approx(np.ceil(expected), abs=1)

@@ -55,11 +55,12 @@ class MapRule:
     """What counts as convergence of a weight map.
 
     Attributes:
-        tolerance: how far from the last map is near, as a share of the way from the first to it.
+        tolerance: how far from the last map is near, as a share of the way from the first to it,
+            where the way is 1 - cosine.
         stay: as in `Rule`.
     """
 
-    tolerance: float = 0.1
+    tolerance: float = 0.05
     stay: float = 0.4
 
 
@@ -90,8 +91,8 @@ def curve_convergence(
 def map_convergence(epochs: ArrayLike, maps: ArrayLike, rule: MapRule | None = None) -> Convergence:
     """When a weight map stopped changing.
 
-    Two maps are as far apart as the points of the unit sphere in their directions, so that the
-    scale of the weights does not count.
+    Two maps are 1 - cosine apart, so that the scale of the weights does not count, and a small
+    jitter little.
 
     Args:
         epochs: of the maps, (k,), increasing.
@@ -107,7 +108,7 @@ def map_convergence(epochs: ArrayLike, maps: ArrayLike, rule: MapRule | None = N
         return Convergence(nan, False)
     sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
     directions = np.divide(vectors, sizes, out=np.zeros_like(vectors), where=sizes > 0)
-    distance = np.linalg.norm(directions - directions[-1], axis=1)
+    distance = np.square(directions - directions[-1]).sum(1) / 2  # 1 - cosine, 0 apart from itself
     return _settled(at, distance, rule.tolerance * distance[0], rule.stay)
 
 

@@ -156,7 +156,7 @@ def _head(axes: Axes, frame: pd.DataFrame, some_settled: bool) -> None:
     axes.text(EDGE + 0.21, 0.67, "removed: all weights exactly 0", **write)
     if some_settled:
         outline(axes, (EDGE + 2.42, 0.61), (0.13, 0.13), CONVERGED, 2)
-        text = f"first map that stays near the last: {RULE.tolerance:.0%} of the way or less"
+        text = f"from here on near the last map: {RULE.tolerance:.0%} of the way or less"
         axes.text(EDGE + 2.63, 0.67, text, **write)
 
 
