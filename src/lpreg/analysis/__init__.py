@@ -1,6 +1,7 @@
 """What the results of a study say: statistics and tables from data frames, without torch."""
 
 from lpreg.analysis.convergence import Convergence, MapRule, Rule, loss_epochs, member_epochs, speed
+from lpreg.analysis.firstlayer import first_layer
 from lpreg.analysis.stats import Summary, summarize
 from lpreg.analysis.tables import accuracy, choose, chosen, weights
 
@@ -12,6 +13,7 @@ __all__ = [
     "accuracy",
     "choose",
     "chosen",
+    "first_layer",
     "loss_epochs",
     "member_epochs",
     "speed",

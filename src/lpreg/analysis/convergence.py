@@ -127,14 +127,14 @@ def loss_epochs(
         One row per member of `results`, in their order: `member`, `epoch`, `converged`. A diverged
         member has no epoch.
     """
-    found: dict[object, Convergence] = {
-        member: curve_convergence(curve["epoch"], curve[f"{part}_loss"], rule)
+    found = {
+        str(member): curve_convergence(curve["epoch"], curve[f"{part}_loss"], rule)
         for member, curve in curves.groupby("member", sort=False)
     }
     return member_epochs(results, found)
 
 
-def member_epochs(results: pd.DataFrame, found: Mapping[object, Convergence]) -> pd.DataFrame:
+def member_epochs(results: pd.DataFrame, found: Mapping[str, Convergence]) -> pd.DataFrame:
     """What was found per member as a frame like that of `loss_epochs`.
 
     Args:
