@@ -12,11 +12,12 @@ import typer
 
 from lpreg.cli import INTERRUPTED, command, data, terminal
 from lpreg.data import DataError
+from lpreg.models import is_code
 from lpreg.study import sources
 from lpreg.study.errors import FolderError, SpecError, StudyError, unknown
 from lpreg.study.execute import Order, run
 from lpreg.study.member import members, only
-from lpreg.study.network import check
+from lpreg.study.network import check, refuse_code
 from lpreg.study.plan import Resources
 from lpreg.study.spec import Study
 from lpreg.study.store import Folder
@@ -74,18 +75,24 @@ def run_study(
     device: Annotated[Device, typer.Option(help="where to train")] = Device.auto,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; one per core")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    allow_code: Annotated[
+        bool,
+        typer.Option("--allow-code", help="import the modules that kind = 'module:name' names"),
+    ] = False,
 ) -> int:
     """Train a study, or what is missing of it; ends with its tables."""
     try:
         spec, file = sources.find(study)
         spec = quicken(spec, file) if quick else spec
         spec = override(spec, seeds, epochs, file)
+        if not allow_code:
+            refuse_code(spec, file)
         wanted = only(members(spec, _recipes(spec, recipe)), choice or ())
         order = Order(
             study=spec,
             wanted=tuple(wanted),
             folder=Folder(out or Path("runs") / spec.name),
-            sizes=check(spec, file),
+            sizes=check(spec, file, {member.data.name for member in wanted}),
             resources=_resources(spec, device, workers),
         )
         return _plan(order, context.obj) if dry_run else _train(order, context.obj)
@@ -189,6 +196,7 @@ def _after(folder: Folder, stored: int) -> str:
         return command("run", full)
     source = study.name if study.name in sources.gallery() else folder.path / "study.toml"
     again = ["run", source, "--out", folder, "--recipe", "all"]
+    again += ["--allow-code"] * any(is_code(model.kind) for model in study.models)
     if stored < len(members(study)):
         return command(*again)
     return command(*again, "--seeds", 2 * study.head.seeds)

@@ -9,25 +9,28 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from lpreg.models import is_code
 from lpreg.study.errors import FolderError, SpecError, unknown
 from lpreg.study.network import builder
 from lpreg.study.store import Folder
 
 
-def load(folder: str | Path, **which: object) -> nn.Module:
+def load(folder: str | Path, *, allow_code: bool = False, **which: object) -> nn.Module:
     """A trained network of a study, in evaluation mode, on the CPU.
 
     Args:
         folder: the run folder.
+        allow_code: import the code that the folder names, if its network is somebody's own.
         which: values of columns of `results` that say which member, such as arm="L1", model="h32",
             lam=1e-4, seed=0; what all members share may be left out.
 
     Raises:
         SpecError: an unknown column; no member, or more than one, has these values.
-        FolderError: the folder holds no study, or not the weights of this member.
+        FolderError: the folder holds no study, or not the weights of this member, or its network
+            is code that is not allowed.
     """
     place = Folder(folder)
-    return rebuild(place, _member(place, which))
+    return rebuild(place, _member(place, which), allow_code)
 
 
 def snapshots(folder: str | Path, **which: object) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -88,11 +91,12 @@ def _few(values) -> str:
     return ", ".join(shown) + (", ..." if len(values) > 8 else "")
 
 
-def rebuild(folder: Folder, member: str) -> nn.Module:
+def rebuild(folder: Folder, member: str, allow_code: bool = False) -> nn.Module:
     """The network of one member, as `load` gives it.
 
     Raises:
-        FolderError: its weights are not kept, or damaged.
+        FolderError: its weights are not kept, or damaged, or its network is code that is not
+            allowed.
     """
     state, about = _tensors(folder, "weights", member)
     if not state:
@@ -100,7 +104,13 @@ def rebuild(folder: Folder, member: str) -> nn.Module:
             f"{folder} does not keep the weights of member {member}: of large models only those "
             'of seed 0 are kept, unless the study says keep_weights = "all"'
         )
-    return _filled(json.loads(about["network"]), state)
+    network = json.loads(about["network"])
+    if is_code(network["kind"]) and not allow_code:
+        raise FolderError(
+            f"the networks in {folder} run the code of {network['kind']!r}; "
+            "if you trust it, load them with allow_code=True"
+        )
+    return _filled(network, state)
 
 
 def _tensors(folder: Folder, kind: str, member: str) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -1,5 +1,6 @@
 """The networks of a study: built for a data set, and tried out when a study is read."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -68,8 +69,27 @@ class Size:
     samples: int
 
 
-def check(study: Study, file: str) -> dict[str, Size]:
-    """Build everything once that a study asks for, and measure it.
+def refuse_code(study: Study, file: str) -> None:
+    """For those who have not allowed code: a kind of network that would import some is an error.
+
+    Raises:
+        SpecError: there is one; nothing was imported.
+    """
+    for i, model in enumerate(study.models, 1):
+        if models.is_code(model.kind):
+            raise SpecError(
+                f"{file}: model {i}: kind = {model.kind!r} runs the code of that module; "
+                "if you trust it, say --allow-code"
+            )
+
+
+def check(study: Study, file: str, data_sets: Collection[str] | None = None) -> dict[str, Size]:
+    """Build everything once that a study asks for, and measure it; imports code that it names.
+
+    Args:
+        study: what to build.
+        file: what to call it in messages.
+        data_sets: the names of those that are needed now (None: all); others are not loaded.
 
     Returns:
         The size of each model on each data set, by "data/model".
@@ -78,17 +98,13 @@ def check(study: Study, file: str) -> dict[str, Size]:
         SpecError: a split larger than the data, options that a model refuses, a loss for
             other data, or a `where` that selects nothing.
     """
-    sets = {}
-    for i, each in enumerate(study.data, 1):
-        try:
-            sets[each.name] = dataset(each)
-            data.split(sets[each.name], each.split.model_dump(), study.head.split_seed)
-        except ValueError as error:
-            raise SpecError(f"{file}: data {i}: {error}") from None
+    sets = _data_sets(study, file, data_sets)
     sizes: dict[str, Size] = {}
     one = study.model_copy(update={"head": study.head.model_copy(update={"seeds": 1})})
     made = cache(lambda key: models.build(generator=torch.Generator(), **dict(key)))
     for member in members(one):
+        if member.data.name not in sets:
+            continue
         own = sets[member.data.name]
         try:
             _check_loss(member, own)
@@ -102,6 +118,19 @@ def check(study: Study, file: str) -> dict[str, Size]:
             raise SpecError(f"{file}: {place}, arm {member.arm.name!r}: {error}") from None
         sizes[f"{member.data.name}/{member.model.name}"] = _size(model, member)
     return sizes
+
+
+def _data_sets(study: Study, file: str, names: Collection[str] | None) -> dict[str, Dataset]:
+    sets = {}
+    for i, each in enumerate(study.data, 1):
+        if names is not None and each.name not in names:
+            continue
+        try:
+            sets[each.name] = dataset(each)
+            data.split(sets[each.name], each.split.model_dump(), study.head.split_seed)
+        except ValueError as error:
+            raise SpecError(f"{file}: data {i}: {error}") from None
+    return sets
 
 
 def _check_loss(member: Member, dataset: Dataset) -> None:

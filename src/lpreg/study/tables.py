@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from lpreg.data import DATA
-from lpreg.models import DROPOUT_PLACES, INITS, MODELS
+from lpreg.models import DROPOUT_PLACES, INITS, MODELS, is_code
 from lpreg.study.errors import unknown
 from lpreg.train import DTYPES, LOSSES, OPTIMIZERS, SCHEDULES
 
@@ -159,13 +159,21 @@ GIVEN = ("generator", "inputs", "outputs", "dropout", "dropout_at", "init")
 
 
 class Model(Extras):
-    """[[model]]: a network, its kind and the options of that kind."""
+    """[[model]]: a network, its kind and the options of that kind.
+
+    A kind "package.module:callable" is code of one's own, which reading a study never imports.
+    """
 
     name: Name
-    kind: Annotated[str, known("model kind", MODELS)]
+    kind: str
 
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
+        if is_code(self.kind):
+            return self
+        if self.kind not in MODELS:
+            allowed = [*MODELS, "package.module:callable"]
+            raise ValueError(unknown("model kind", self.kind, allowed))
         self._check_options(MODELS[self.kind], GIVEN)
         return self
 
