@@ -3,6 +3,7 @@
 from lpreg.train.host import Checkpoint, Host
 from lpreg.train.loop import train_stack
 from lpreg.train.metrics import LOSSES, score
+from lpreg.train.precision import PRECISIONS
 from lpreg.train.recipe import DTYPES, OPTIMIZERS, Build, Outcome, Recipe, Run, generator
 from lpreg.train.reference import train_reference
 from lpreg.train.samples import Samples
@@ -12,6 +13,7 @@ __all__ = [
     "DTYPES",
     "LOSSES",
     "OPTIMIZERS",
+    "PRECISIONS",
     "SCHEDULES",
     "Build",
     "Checkpoint",

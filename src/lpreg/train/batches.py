@@ -39,7 +39,7 @@ class Batches:
             self._order = torch.stack(orders)[self._owner].to(self.x.device)
         rows = self._order[:, within * self.size : (within + 1) * self.size]
         rows = rows[0] if self.shared else rows
-        return self.x[rows], self.y[rows]
+        return _taken(self.x, rows), _taken(self.y, rows)
 
     def saved(self) -> dict[str, Tensor]:
         """The generators, and the order of the running epoch."""
@@ -50,6 +50,11 @@ class Batches:
         if not self._full:
             _set_states(self._generators, saved)
             self._order = saved["order"].to(self.x.device)
+
+
+def _taken(tensor: Tensor, rows: Tensor) -> Tensor:
+    """tensor[rows] for whole numbers of any shape, which for images takes ten times as long."""
+    return tensor.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 
 class Noise:

@@ -7,6 +7,7 @@ from lpreg.train.batches import Batches, Noise
 from lpreg.train.checkpoint import Progress
 from lpreg.train.host import Host
 from lpreg.train.metrics import LOSSES, constant_inputs
+from lpreg.train.precision import PRECISIONS
 from lpreg.train.recipe import DTYPES, Build, Outcome, Recipe, Run, generator
 from lpreg.train.record import Record
 from lpreg.train.samples import Samples
@@ -33,7 +34,9 @@ def train_stack(
         others, and the others never notice.
     """
     order = arrange(runs)
-    outcomes = _train(build, [runs[i] for i in order], samples, recipe, host or Host())
+    host = host or Host()
+    with PRECISIONS[recipe.precision].training(host.device):
+        outcomes = _train(build, [runs[i] for i in order], samples, recipe, host)
     placed = dict(zip(order, outcomes, strict=True))
     return [placed[i] for i in range(len(runs))]
 
@@ -43,7 +46,7 @@ def _train(build, runs, samples, recipe, host) -> list[Outcome]:
     samples = samples.on(device, dtype)
     x, y = samples.parts["train"]
     seeds = [run.seed for run in runs]
-    stack = Stack([build(generator(seed, "init")).to(dtype) for seed in seeds], dtype, device)
+    stack = Stack([build(generator(seed, "init")).to(dtype) for seed in seeds], recipe, device)
     batches = Batches(x, y, seeds, recipe.batch_size)
     noise = Noise(stack, samples.batch(x[:2]), seeds)
     stepper = Stepper(recipe, stack.flat, [run.lr for run in runs])

@@ -36,8 +36,9 @@ class Recipe:
         loss: a name of `LOSSES`.
         evaluate_every: steps between evaluations; the first is before step 1, the last at the end.
         dtype: of weights and inputs, a name of `DTYPES`.
-        precision: of the products, a name of `PRECISIONS`.
-        channels_last: keep images and the weights of their convolutions in that memory format.
+        precision: of the products in the networks, a name of `PRECISIONS`; float32 is `dtype`'s.
+        channels_last: images and the weights of their convolutions in that memory format, in a
+            stack of one.
         snapshots: globs of the parameters to keep copies of.
         snapshot_every: steps between the copies; 0 for the first and the last alone, which are
             always kept.

@@ -15,6 +15,7 @@ from lpreg.models.dropout import Dropout
 from lpreg.penalties import Penalty
 from lpreg.select import match, select
 from lpreg.train.metrics import LOSSES, constant_inputs, score
+from lpreg.train.precision import PRECISIONS
 from lpreg.train.recipe import DTYPES, Build, Outcome, Recipe, Run, generator
 from lpreg.train.record import dead_zeros
 from lpreg.train.samples import Samples
@@ -51,7 +52,7 @@ def train_reference(build: Build, run: Run, samples: Samples, recipe: Recipe) ->
         model.train()
         inputs = samples.batch(x[rows])
         _draw_masks(model, inputs, noise_of)
-        loss = LOSSES[recipe.loss](model(inputs), y[rows])
+        loss = LOSSES[recipe.loss](_outputs(model, inputs, recipe), y[rows])
         for tensors, penalty in penalised:
             loss = loss + _added(penalty, run.coupling, tensors)
         optimizer.zero_grad()
@@ -90,6 +91,11 @@ def _penalised(model: nn.Module, run: Run) -> Penalised:
     if pairs[0][1].scope == "model":
         return [([w for w, _ in pairs], pairs[0][1])]
     return [([w], penalty) for w, penalty in pairs]
+
+
+def _outputs(model: nn.Module, inputs: Tensor, recipe: Recipe) -> Tensor:
+    with PRECISIONS[recipe.precision].forward("cpu"):
+        return model(inputs).to(inputs.dtype)
 
 
 def _joined(tensors: list[nn.Parameter]) -> Tensor:
@@ -176,7 +182,7 @@ def _evaluate(
     row: dict[str, float] = {"step": step}
     unit = {"mse": samples.unit**2}
     for part, (x, y) in samples.parts.items():
-        outputs = model(samples.batch(x))
+        outputs = _outputs(model, samples.batch(x), recipe)
         row[f"{part}_loss"] = float(LOSSES[recipe.loss](outputs, y))
         row[f"{part}_{name}"] = float(measure(outputs, y)) * unit.get(name, 1.0)
     row["zeros"] = sum(int((w == 0).sum()) for w in select(model, "weights").values())

@@ -1,6 +1,7 @@
 """A stack: networks of one architecture as one matrix, run and differentiated together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
 
 import torch
@@ -9,6 +10,8 @@ from torch.func import functional_call, vmap
 
 from lpreg.models.dropout import Dropout
 from lpreg.select import select
+from lpreg.train.precision import PRECISIONS
+from lpreg.train.recipe import DTYPES, Recipe
 
 PerMember = Callable[[Tensor, Tensor], Tensor]
 
@@ -21,7 +24,7 @@ class Stack:
     operation. The networks see views of it with a leading member axis. The tensors that count as
     weights come first in a row. In a stack of several, matrices are stored transposed, inputs x
     outputs: the layout in which batched products read them and their gradients come, so that
-    nothing is copied crosswise.
+    nothing is copied crosswise. Filters of images are stored channels last if the recipe says so.
 
     Attributes:
         flat: (members, parameters); `flat.grad` is filled by `backward`.
@@ -32,8 +35,10 @@ class Stack:
         buffers: buffer name -> (members, ...).
     """
 
-    def __init__(self, models: Sequence[nn.Module], dtype: torch.dtype, device: str) -> None:
+    def __init__(self, models: Sequence[nn.Module], recipe: Recipe, device: str) -> None:
         self.model = models[0]
+        self._forward = partial(PRECISIONS[recipe.precision].forward, device)
+        self._channels_last = recipe.channels_last and len(models) == 1
         named = [dict(model.named_parameters()) for model in models]
         chosen = [name for name in select(self.model, "weights") if name in named[0]]
         names = chosen + [name for name in named[0] if name not in chosen]
@@ -41,7 +46,12 @@ class Stack:
         self.columns = _ranges(self.shapes)
         self.weights = self.columns[chosen[-1]][1] if chosen else 0
         self.flat = nn.Parameter(
-            torch.empty(len(models), self.columns[names[-1]][1], device=device, dtype=dtype)
+            torch.empty(
+                len(models),
+                self.columns[names[-1]][1],
+                device=device,
+                dtype=DTYPES[recipe.dtype],
+            )
         )
         self.flat.grad = torch.zeros_like(self.flat)
         for name, weights in self._views(self.flat.data).items():
@@ -63,9 +73,17 @@ class Stack:
         """One parameter, (rows, *shape), as a view of a matrix (rows, parameters)."""
         a, b = self.columns[name]
         shape = self.shapes[name]
-        if len(shape) == 2 and len(self) > 1:
-            return matrix[:, a:b].unflatten(1, shape[::-1]).mT
-        return matrix[:, a:b].unflatten(1, shape) if shape else matrix[:, a]
+        order = self._order(len(shape))
+        stored = matrix[:, a:b].view(-1, *[shape[i] for i in order])
+        return stored.permute(0, *[1 + order.index(i) for i in range(len(shape))])
+
+    def _order(self, dimensions: int) -> tuple[int, ...]:
+        """In which order the dimensions of a parameter are stored."""
+        if dimensions == 2 and len(self) > 1:
+            return (1, 0)
+        if dimensions == 4 and self._channels_last:
+            return (0, 2, 3, 1)
+        return tuple(range(dimensions))
 
     def _views(self, matrix: Tensor) -> dict[str, Tensor]:
         return {name: self.view(matrix, name) for name in self.columns}
@@ -76,9 +94,17 @@ class Stack:
 
     def __call__(self, x: Tensor, *, shared: bool) -> Tensor:
         """Outputs (members, n, ...) for inputs x: (n, ...) if shared, else (members, n, ...)."""
-        if len(self) == 1:
-            state = self._leaves | self._seen(self.buffers)
-            return functional_call(self.model, state, (x if shared else x[0],))[None]
+        with self._forward():
+            outputs = self._alone(x if shared else x[0]) if len(self) == 1 else self._all(x, shared)
+        return outputs.to(self.flat.dtype)
+
+    def _alone(self, x: Tensor) -> Tensor:
+        if self._channels_last and x.dim() == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        state = self._leaves | self._seen(self.buffers)
+        return functional_call(self.model, state, (x,))[None]
+
+    def _all(self, x: Tensor, shared: bool) -> Tensor:
         run = vmap(
             lambda leaves, buffers, x: functional_call(self.model, (leaves, buffers), (x,)),
             in_dims=(0, 0, None if shared else 0),
