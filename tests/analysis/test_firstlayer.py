@@ -15,6 +15,7 @@ MEMBERS = results(
         {"member": "c", "lam": 1e-3, "val_accuracy": 0.7},
         {"member": "d", "lam": 1e-2, "val_accuracy": 0.9},
         {"member": "e", "lam": 1e-2, "val_accuracy": 0.9, "seed": 1},
+        {"member": "g", "lam": 1e-2, "seed": 2, "status": "diverged"},
         {"member": "f", "arm": "L2", "lam": 1.0},
     ]
 )
@@ -22,12 +23,13 @@ LOSS = {
     "a": Convergence(10, True),
     "b": Convergence(20, True),
     "c": Convergence(100, False),
+    "g": Convergence(nan, False),
     "d": Convergence(7, True),
     "e": Convergence(100, False),
     "f": Convergence(1, True),
 }
-MAPS = {member: Convergence(40, True) for member in "edcba"}
-READS = pd.DataFrame({"member": list("dceab"), "removed": [4, 1, 5, 0, 0], "agreement": [nan] * 5})
+MAPS = {member: Convergence(40, True) for member in "gedcba"}
+READS = pd.DataFrame({"member": list("dceabg"), "removed": [4, 1, 5, 0, 0, 9], "agreement": [nan] * 6})
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +42,13 @@ def test_a_row_per_setting_that_has_maps(table: pd.DataFrame):
     assert table["arm"].tolist() == ["none", "L1", "L1"]
     assert table["lam"].tolist() == pytest.approx([nan, 1e-3, 1e-2], nan_ok=True)
     assert table["n"].tolist() == [2, 1, 2]
-    assert table["chosen"].tolist() == [True, False, True]
+    assert table["diverged"].tolist() == [0, 0, 1]
+    assert table["chosen"].tolist() == [True, True, False]
 
 
 def test_epochs_are_medians_and_counts_are_means(table: pd.DataFrame):
     assert table["loss_epoch"].tolist() == pytest.approx([15, nan, nan], nan_ok=True)
-    assert table["loss_converged"].tolist() == [1, 0, 0.5]
+    assert table["loss_converged"].tolist() == [1, 0, pytest.approx(1 / 3)]
     assert table["map_epoch"].tolist() == [40, 40, 40]
     assert table["removed"].tolist() == [0, 1, 4.5]
     assert table["agreement"].isna().all()

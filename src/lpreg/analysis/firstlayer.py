@@ -19,16 +19,20 @@ def first_layer(
 
     Returns:
         One row per setting, in order of first appearance: the columns of its cell and its own,
-        `chosen`, `n`, `loss_epoch` and `loss_converged`, `map_epoch` and `map_converged` (as in
-        `speed`), and the means of the columns of `reads` over the members that have them.
+        `chosen`, `n` (finished members), `diverged`, `loss_epoch`, `loss_converged`, `map_epoch`
+        and `map_converged` (as in `speed`, of all members), and the means of the columns of `reads`
+        over the finished members that have them.
     """
-    members = results.assign(chosen=chosen(results))
+    failed = results["status"] != "ok"
+    members = results.assign(chosen=chosen(results), n=~failed, diverged=failed)
     members = members.loc[members["member"].isin(maps["member"])]
     keys = [*CELL, *(knob for knob in KNOBS if knob in results)]
-    settings = members[["member", "chosen", *keys]].merge(reads, how="left", on="member")
+    told = reads.loc[reads["member"].isin(results.loc[~failed, "member"])]
+    settings = members.merge(told, how="left", on="member")
     columns = {name: (name, "mean") for name in reads.columns if name != "member"}
+    counts = {"chosen": ("chosen", "first"), "n": ("n", "sum"), "diverged": ("diverged", "sum")}
     groups = settings.groupby(keys, sort=False, dropna=False)
-    table = groups.agg(chosen=("chosen", "first"), n=("member", "size"), **columns).reset_index()
+    table = groups.agg(**counts, **columns).reset_index()
     for name, epochs in (("loss", loss), ("map", maps)):
         found = speed(members, epochs)
         table[f"{name}_epoch"], table[f"{name}_converged"] = found["epoch"], found["converged"]

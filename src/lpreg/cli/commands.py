@@ -21,7 +21,7 @@ from lpreg.study.network import check, refuse_code
 from lpreg.study.plan import Resources
 from lpreg.study.spec import Study
 from lpreg.study.store import Folder
-from lpreg.study.variant import override, quicken
+from lpreg.study.variant import override, quick_line, quicken
 
 MISUSE: type[Exception] = typer.BadParameter.__bases__[0]
 """Every mistake in the options: the class that typer does not export."""
@@ -83,6 +83,7 @@ def run_study(
     """Train a study, or what is missing of it; ends with its tables."""
     try:
         spec, file = sources.find(study)
+        said = quick_line(spec)
         spec = quicken(spec, file) if quick else spec
         spec = override(spec, seeds, epochs, file)
         if not allow_code:
@@ -95,6 +96,8 @@ def run_study(
             sizes=check(spec, file, {member.data.name for member in wanted}),
             resources=_resources(spec, device, workers),
         )
+        if quick:
+            print(said)
         return _plan(order, context.obj) if dry_run else _train(order, context.obj)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -131,18 +134,20 @@ def show(
     ] = None,
     toml: Annotated[bool, typer.Option("--toml", help="print a study of the gallery")] = False,
 ) -> None:
-    """The tables of a run folder, and its learning curves in DIR/figures; or a study's TOML."""
+    """The tables of a run folder, its pictures into DIR/figures; or a study's TOML."""
     if toml:
         name = source or sources.gallery()[0]
         print(sources.text(name), end="")
         print(f"# next: {command('run', name, '--quick')}")
         return
-    from lpreg.figures import draw_curves  # here: matplotlib takes a second to import
+    from lpreg.cli import firstlayer  # here: matplotlib and scipy take seconds to import
+    from lpreg.figures import draw_curves
 
     folder = Folder(source or _latest())
     frames = terminal.print_tables(folder)
     try:
         drawn = draw_curves(frames, folder.path / "figures")
+        drawn += firstlayer.show(folder, frames)
     except OSError as error:
         raise FolderError(f"cannot draw in {folder}: {error.strerror or error}") from None
     terminal.print_drawn(drawn)

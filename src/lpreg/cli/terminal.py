@@ -158,6 +158,40 @@ def print_tables(folder: Folder) -> Frames:
     return frames
 
 
+def print_first_layers(layers: pd.DataFrame, rule: str) -> None:
+    """When loss and maps converge and which inputs are read, for every recipe and model."""
+    for place, group in layers.groupby(["recipe", "data", "model"], sort=False):
+        recipe, data, model = place  # pyright: ignore[reportGeneralTypeIssues]
+        print(f"\n{model}, {data}, recipe {recipe}: first layer, median epochs of convergence")
+        _print(_first_layers(group))
+    print(f"\n{rule}")
+
+
+def _first_layers(group: pd.DataFrame) -> Table:
+    settings = _settings(group)
+    kinds = {"": "inputs", "_shuffled": "shuffled", "_constant": "constant"}
+    kinds = {kind: head for kind, head in kinds.items() if (group[f"inputs{kind}"] > 0).any()}
+    ranked = bool(group["agreement"].count())
+    heads = [f"{head} removed" for head in kinds.values()] + ["rank corr."] * ranked
+    table = _table(*settings[0], "loss", "map", *heads)
+    for row, setting in zip(group.to_dict("records"), settings[1:], strict=True):
+        removed = [
+            f"{_number(row[f'removed{kind}'], '.4g')} of {row[f'inputs{kind}']:.0f}"
+            for kind in kinds
+        ]
+        removed += [_number(row["agreement"], ".2f")] * ranked
+        table.add_row(*setting, _epoch(row, "loss"), _epoch(row, "map"), *removed)
+    return table
+
+
+def _epoch(row: dict, name: str) -> str:
+    """The median epoch of convergence, and how many of the members got there when not all did."""
+    everyone = row["n"] + row["diverged"]
+    there = round(row[f"{name}_converged"] * everyone)
+    share = f" ({there} of {everyone})" if there < everyone else ""
+    return _number(row[f"{name}_epoch"], ".4g", missing="later") + share
+
+
 def _unit(frames: Frames, data: object) -> str:
     """What the errors of a regression are told in."""
     results = frames.results
@@ -270,4 +304,4 @@ def _print(table: Table) -> None:
 def print_drawn(files: Sequence[Path]) -> None:
     """Where the pictures are."""
     if files:
-        print(f"{len(files)} pictures of learning curves in {files[0].parent}")
+        print(f"{len(files)} pictures in {files[0].parent}")

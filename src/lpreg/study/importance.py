@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from lpreg.data import Dataset
@@ -114,6 +115,22 @@ def importances(
         tables.append(pd.DataFrame({"member": id, "input": names, **numbers}))
     empty = pd.DataFrame(columns=["member", "input", "importance", "sd"])
     return pd.concat(tables, ignore_index=True) if tables else empty
+
+
+def stored(folder: Folder) -> set[str]:
+    """The members whose weights a run folder keeps.
+
+    Raises:
+        FolderError: a file of weights is damaged.
+    """
+    found: set[str] = set()
+    for file in (folder.path / "weights").glob("*.safetensors"):
+        try:
+            with safe_open(file, "pt") as tensors:
+                found |= {name.partition("/")[0] for name in tensors.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise FolderError(f"{file} is damaged ({error})") from None
+    return found
 
 
 def input_names(dataset: Dataset) -> list[str]:
