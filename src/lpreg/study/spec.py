@@ -149,16 +149,17 @@ def _set_aside(value: Any, layers: list[str]) -> Any:
     changed = {key: _set_aside(inner, layers) for key, inner in value.items()}
     if isinstance(value.get("layers"), dict):
         changed["layers"] = f"<layers {len(layers)}>"
-        layers.append(_in_one_line(value["layers"]))
+        layers.append(in_one_line(value["layers"]))
     return changed
 
 
-def _in_one_line(value: Any) -> str:
+def in_one_line(value: Any) -> str:
+    """A value as TOML writes it in one line, the keys of tables in their order."""
     if isinstance(value, dict):
-        pairs = (f"{_in_one_line(key)} = {_in_one_line(inner)}" for key, inner in value.items())
+        pairs = (f"{in_one_line(key)} = {in_one_line(inner)}" for key, inner in value.items())
         return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_in_one_line, value))}]"
+        return f"[{', '.join(map(in_one_line, value))}]"
     return json.dumps(value, ensure_ascii=False)  # texts and numbers look alike in JSON and TOML
 
 
