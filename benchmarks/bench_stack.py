@@ -155,7 +155,7 @@ def engine_tasks(
     everyone = [mix[i * len(mix) // members] | {"seed": i % 10} for i in range(members)]
     sizes = [64, *hidden, 10]
     weights = sum(a * b for a, b in pairwise(sizes))
-    size = Size(parameters=weights, weights=weights, units=sum(sizes[1:]), samples=1797)
+    size = Size(weights, weights, sum(sizes[1:]), weights, inputs=64, samples=1797)
     tasks = []
     for dropout in sorted({m.get("dropout", 0.0) for m in everyone}):
         group = [m for m in everyone if m.get("dropout", 0.0) == dropout]

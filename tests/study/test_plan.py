@@ -1,18 +1,24 @@
 """The plan: every member once, alike members together, the same plan every time."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+import torch
 
+from lpreg.models import build
 from lpreg.study import members, parse
-from lpreg.study.network import Size
-from lpreg.study.plan import Resources, Stack, agenda, seconds, stacks, width
+from lpreg.study.network import Size, work
+from lpreg.study.plan import Resources, Stack, agenda, memory, seconds, stacks, width
 from tests.study.tiny import TINY
 
 STUDY = parse(TINY)
 ALL = members(STUDY)
 OF = {member.id: member for member in ALL}
-SIZES = {"digits/small": Size(444, 444, 16, 210), "digits/deep": Size(374, 360, 19, 210)}
+SIZES = {
+    "digits/small": Size(444, 444, 16, 444, 64, 210),
+    "digits/deep": Size(374, 360, 19, 360, 64, 210),
+}
 RESOURCES = [
     Resources(workers=workers, width=width) for workers in (1, 2, 7) for width in (None, 3)
 ]
@@ -51,10 +57,43 @@ def test_dropout_and_plain_members_are_different_networks():
 
 
 def test_larger_networks_and_larger_batches_make_narrower_stacks():
-    sizes = [Size(n, n, 200, 1797) for n in (1_000, 300_000, 10_000_000)]
+    sizes = [Size(n, n, 200, n, 64, 1797) for n in (1_000, 300_000, 10_000_000)]
     assert [width(size, 64, "cpu") for size in sizes] == [80, 4, 1]
     assert width(sizes[0], 719, "cpu") < 80
     assert width(sizes[1], 64, "cuda") > 4
+
+
+def test_convolutions_are_alone():
+    filters = Size(9_000, 8_900, 10_000, 900_000, 3072, 1797)
+    assert width(filters, 64, "cpu") == width(filters, 64, "cuda") == 1
+
+
+def test_memory_does_not_grow_with_the_samples_for_ever():
+    few, many = (Size(10**7, 10**7, 10**5, 10**8, 12288, n) for n in (1_000, 10**6))
+    assert memory(few, 100, 1) == memory(many, 100, 1) < 2**30
+
+
+IMAGE, TWO_HUNDRED = {"inputs": [3, 64, 64]}, {"outputs": 200}
+MEASURED = {
+    "mlp": ({"inputs": [1, 28, 28], "outputs": 10, "hidden": [100, 100]}, 256, 0.0031),
+    "initial_cnn": (IMAGE | TWO_HUNDRED, 100, 0.280),
+    "new_cnn": (IMAGE | TWO_HUNDRED, 100, 0.155),
+    "resnet18": (IMAGE | TWO_HUNDRED, 100, 1.6),
+}
+"""Options, batch size, and seconds per step alone by `benchmarks/bench_studies.py --threads 1`."""
+
+
+@pytest.mark.parametrize("kind", MEASURED)
+def test_the_estimate_is_within_a_factor_of_two(kind: str):
+    options, batch_size, measured = MEASURED[kind]
+    model = build(kind, torch.Generator().manual_seed(0), **options)
+    parameters = sum(p.numel() for p in model.parameters())
+    units, products = work(model, torch.zeros(1, *options["inputs"]))
+    size = Size(parameters, parameters, units, products, inputs=1, samples=0)
+    recipe = ALL[0].recipe.model_copy(update={"batch_size": batch_size})
+    member = replace(ALL[0], recipe=recipe)
+    per_step = seconds([member], {"digits/small": size}) / member.steps
+    assert 0.5 < per_step / measured < 2
 
 
 def planned() -> list[Stack]:

@@ -6,6 +6,7 @@ from functools import cache, partial
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from lpreg import data, models, select
 from lpreg.data import Dataset
@@ -59,13 +60,17 @@ class Size:
 
     Attributes:
         parameters: their number. weights: those that count as weights.
-        units: outputs of all layers for one sample.
-        samples: of all parts of its data.
+        units: outputs of all layers with weights, for one sample.
+        products: of a weight and an input, for one sample: as many as weights in a perceptron,
+            more where filters move over an image.
+        inputs: numbers in one sample. samples: of all parts of its data.
     """
 
     parameters: int
     weights: int
     units: int
+    products: int
+    inputs: int
     samples: int
 
 
@@ -113,10 +118,12 @@ def check(study: Study, file: str, data_sets: Collection[str] | None = None) -> 
             run = replace(member, measured=1.0).run()  # what is measured comes later
             if run.penalty is not None:
                 select.match(model, run.penalty, run.where)
+            name = f"{member.data.name}/{member.model.name}"
+            if name not in sizes:
+                sizes[name] = _size(model, member, own)
         except (ValueError, TypeError) as error:
             place = f"recipe {member.recipe.name!r}, model {member.model.name!r}"
             raise SpecError(f"{file}: {place}, arm {member.arm.name!r}: {error}") from None
-        sizes[f"{member.data.name}/{member.model.name}"] = _size(model, member)
     return sizes
 
 
@@ -141,14 +148,46 @@ def _check_loss(member: Member, dataset: Dataset) -> None:
         )
 
 
-def _size(model: torch.nn.Module, member: Member) -> Size:
-    shapes = [p.shape for p in model.parameters()]
+def _size(model: nn.Module, member: Member, dataset: Dataset) -> Size:
+    shape = dataset.x.shape[1:]
+    units, products = work(model, torch.zeros(1, *shape))
     return Size(
-        parameters=sum(shape.numel() for shape in shapes),
+        parameters=sum(p.numel() for p in model.parameters()),
         weights=sum(w.numel() for w in select.select(model, "weights").values()),
-        units=sum(shape[0] for shape in shapes if len(shape) > 1),
+        units=units,
+        products=products,
+        inputs=shape.numel(),
         samples=sum(member.data.split.model_dump().values()),
     )
+
+
+def work(model: nn.Module, sample: Tensor) -> tuple[int, int]:
+    """`units` and `products` of a `Size`, from what the layers give for one sample.
+
+    Raises:
+        ValueError: the network does not take it.
+    """
+    done: list[tuple[int, int]] = []
+
+    def count(layer: nn.Module, _: object, outputs: object) -> None:
+        weights = [w for w in layer.parameters(recurse=False) if w.dim() > 1]
+        for w in weights:
+            units = outputs.numel() if isinstance(outputs, Tensor) else len(w)
+            done.append((units // len(weights), w.numel() * units // len(w)))
+
+    hooks = [layer.register_forward_hook(count) for layer in model.modules()]
+    training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(sample)
+    except RuntimeError as error:
+        shape, told = list(sample.shape[1:]), " ".join(str(error).split())
+        raise ValueError(f"it does not take inputs of the shape {shape}: {told}") from None
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return sum(units for units, _ in done), sum(products for _, products in done)
 
 
 def _hashable(options: dict[str, Any]) -> tuple:

@@ -12,6 +12,7 @@ import torch
 
 from lpreg.study.member import Member
 from lpreg.study.network import Size
+from lpreg.train.samples import PIECE
 
 Sizes = Mapping[str, Size]
 
@@ -49,50 +50,56 @@ def width(size: Size, batch_size: int, device: str) -> int:
     """How many members of one architecture a stack takes at most.
 
     Small layers leave a processor waiting for the next call, so that many networks cost hardly
-    more than one; wide layers fill it alone, and so do layers whose outputs leave its caches. The
-    steps are where `benchmarks/bench_stack.py` turns on a CPU; a GPU is filled by far more.
+    more than one; wide layers fill it alone, and so do layers whose outputs leave its caches, and
+    all convolutions. The numbers are where `benchmarks/bench_stack.py` and `bench_studies.py` turn
+    on a CPU; a GPU is filled by far more, which is not measured.
     """
+    if size.products > 2 * size.weights:
+        return 1
     if device != "cpu":
         return max(1, 40_000_000 // size.weights)
-    outputs = 4 * batch_size * size.units
-    cached = max(1, 16_000_000 // outputs)
-    if size.weights <= 20_000:
-        return min(80, cached)
-    return min(4, cached) if size.weights <= 400_000 else 1
+    if size.weights > 400_000:
+        return 1
+    cached = 16_000_000 // (4 * batch_size * size.units)
+    return max(1, min(80, 1_400_000 // size.weights, cached))
 
 
-def memory(size: Size, members: int) -> int:
+def memory(size: Size, batch_size: int, members: int) -> int:
     """Bytes that a stack of so many members takes, about.
 
-    Weights, gradient, two moments and the three tensors of dual averaging, and the outputs of all
-    layers when the parts are evaluated, in float32.
+    Weights, gradient, two moments and the three tensors of dual averaging; and the outputs of all
+    layers, those of a batch with their activations and gradients, or those of a piece on which the
+    parts are evaluated, in float32.
     """
-    return 4 * members * (7 * size.parameters + 2 * size.units * size.samples)
+    piece = min(size.samples, PIECE // (4 * size.inputs) + 1)
+    outputs = size.units * max(4 * batch_size, 2 * piece)
+    return 4 * members * (7 * size.parameters + outputs)
 
 
-def fits(size: Size, resources: Resources) -> int:
+def fits(size: Size, batch_size: int, resources: Resources) -> int:
     """How many members half of the memory there is holds, in every worker at once."""
     if resources.device == "cpu":
         there = sysconf("SC_PAGE_SIZE") * sysconf("SC_PHYS_PAGES")
     else:
         there = torch.cuda.get_device_properties(resources.device).total_memory
-    return max(1, there // 2 // resources.workers // memory(size, 1))
+    return max(1, there // 2 // resources.workers // memory(size, batch_size, 1))
 
 
 def seconds(members: Sequence[Member], sizes: Sizes) -> float:
     """What a stack costs one CPU thread, roughly.
 
-    Each step costs the stack a fixed 5 ms, and each member 6 operations per weight and sample at
-    100 thousand million a second, 9 ns per unit and sample, and 16 ns per weight for optimizer and
-    penalty. Fitted to the models of the study `shapes` on one core of a server, within a factor of
-    two; a sample that is only evaluated counts as a third.
+    Each step costs the stack a fixed 5 ms, or one network alone 1 ms, and each member 6 operations
+    per product and sample at 100 thousand million a second, 9 ns per unit and sample, and 16 ns per
+    parameter for optimizer and penalty. Fitted to the models of the studies on one core of a
+    server, within a factor of two; a sample that is only evaluated counts as a third.
     """
     first = members[0]
     size = sizes[key(first)]
     evaluated = size.samples / (first.recipe.evaluate_every * first.steps_per_epoch)
     samples = first.batch_size + evaluated / 3
-    each = samples * (6e-11 * size.weights + 9e-9 * size.units) + 16e-9 * size.parameters
-    return first.steps * (5e-3 + len(members) * each)
+    each = samples * (6e-11 * size.products + 9e-9 * size.units) + 16e-9 * size.parameters
+    fixed = 5e-3 if len(members) > 1 else 1e-3
+    return first.steps * (fixed + len(members) * each)
 
 
 def key(member: Member) -> str:
@@ -125,7 +132,8 @@ def _pieces(group: list[Member], sizes: Sizes, resources: Resources, share: floa
     if resources.width is not None:
         return ceil(len(group) / resources.width)
     size = sizes[key(group[0])]
-    widest = min(width(size, group[0].batch_size, resources.device), fits(size, resources))
+    batch_size = group[0].batch_size
+    widest = min(width(size, batch_size, resources.device), fits(size, batch_size, resources))
     balanced = ceil(seconds(group, sizes) / share) if resources.workers > 1 else 1
     return min(len(group), max(ceil(len(group) / widest), balanced))
 
