@@ -84,7 +84,6 @@ def run_study(
     try:
         spec, file = sources.find(study)
         said = quick_line(spec)
-        said = quick_line(spec)
         spec = quicken(spec, file) if quick else spec
         spec = override(spec, seeds, epochs, file)
         if not allow_code:
@@ -97,8 +96,6 @@ def run_study(
             sizes=check(spec, file, {member.data.name for member in wanted}),
             resources=_resources(spec, device, workers),
         )
-        if quick:
-            print(said)
         if quick:
             print(said)
         return _plan(order, context.obj) if dry_run else _train(order, context.obj)
