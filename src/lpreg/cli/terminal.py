@@ -119,7 +119,7 @@ def print_agenda(order: Order) -> None:
             f"{len(ids & stored):,}",
             f"{len(own):,}",
             f"{widest}",
-            f"{memory(order.sizes[key(group[0])], widest) / 1e6:,.0f} MB",
+            f"{memory(order.sizes[key(group[0])], group[0].batch_size, widest) / 1e6:,.0f} MB",
             _duration(sum(seconds(stack, order.sizes) for stack in own)),
         )
     _print(table)
