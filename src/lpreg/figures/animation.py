@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from lpreg.figures.film import (
     EDGE,
@@ -29,7 +30,7 @@ PER_SECOND = 2
 HOLD = 4
 """How many times as long the last maps are seen."""
 
-Still = tuple[Figure, Axes, list[tuple[float, float]], tuple[float, float]]
+Still = tuple[tuple[Figure, Axes, Text], list[tuple[float, float]], tuple[float, float]]
 """A page, the upper left corners of the maps on it, and their size."""
 
 
@@ -43,8 +44,9 @@ def animate(frame: pd.DataFrame, shape: Shape, path: Path) -> Path:
     """
     arms = list(films(frame))
     epochs = sorted(frame["epoch"].unique())
-    figure, axes, places, size = _table(arms) if shape[0] == 1 else _images(arms)
-    heading = axes.text(EDGE, 0.12, "", fontsize=TEXT + 3, fontweight="bold", va="top")
+    about = f"{title(frame)}: first-layer weights, epoch"
+    still = _table if shape[0] == 1 else _images
+    (figure, axes, heading), places, size = still(arms, f"{about} {epochs[-1]:g}")
     _legend(axes)
     pictures = [
         picture(axes, film.at(epochs[0]).reshape(shape), at, size)
@@ -53,7 +55,7 @@ def animate(frame: pd.DataFrame, shape: Shape, path: Path) -> Path:
     writer = PillowWriter(fps=PER_SECOND)
     with writer.saving(figure, str(path), dpi=100):
         for epoch in [*epochs, *epochs[-1:] * (HOLD - 1)]:
-            heading.set_text(f"{title(frame)}: first-layer weights, epoch {epoch:g}")
+            heading.set_text(f"{about} {epoch:g}")
             for film, each in zip(arms, pictures, strict=True):
                 each.set_data(colours(film.at(epoch).reshape(shape)))
             writer.grab_frame()
@@ -69,24 +71,23 @@ def _legend(axes: Axes) -> None:
     axes.text(EDGE + 3.31, 0.47, "removed", **style)
 
 
-def _images(arms: Sequence[Film]) -> Still:
+def _images(arms: Sequence[Film], heading: str) -> Still:
     """Five in a row."""
     tile, gap, above, top = 1.25, 0.12, 0.26, 0.65
     across = min(5, len(arms))
     rows = ceil(len(arms) / across)
-    figure, axes = page(
-        2 * EDGE + across * (tile + gap) - gap, top + rows * (tile + above) + EDGE / 2
-    )
+    width, height = 2 * EDGE + across * (tile + gap) - gap, top + rows * (tile + above) + EDGE / 2
+    sheet = page(width, height, heading)
     places = []
     for block, film in enumerate(arms):
         down, right = divmod(block, across)
         x, y = EDGE + right * (tile + gap), top + down * (tile + above) + above
-        axes.text(x, y - 0.05, film.arm, fontsize=TEXT, va="bottom")
+        sheet[1].text(x, y - 0.05, film.arm, fontsize=TEXT, va="bottom")
         places.append((x, y))
-    return figure, axes, places, (tile, tile)
+    return sheet, places, (tile, tile)
 
 
-def _table(arms: Sequence[Film]) -> Still:
+def _table(arms: Sequence[Film], heading: str) -> Still:
     """A row of inputs per arm, as the document FIRST draws them."""
     inputs = labels(arms[0].inputs)
     cell, row, tall = 0.34, 0.3, 0.24
@@ -94,13 +95,13 @@ def _table(arms: Sequence[Film]) -> Still:
     left = EDGE + LETTER * max(len(film.arm) for film in arms) + 0.2
     top = 0.85 + slant * max(map(len, inputs))
     ends = [(i + 0.5) * cell + slant * len(label) for i, label in enumerate(inputs)]
-    figure, axes = page(left + max(ends) + EDGE, top + row * len(arms) + 0.1)
+    sheet = page(left + max(ends) + EDGE, top + row * len(arms) + 0.1, heading)
     for i, label in enumerate(inputs):
         style = {"fontsize": TEXT, "rotation": 45, "rotation_mode": "anchor", "va": "bottom"}
-        axes.text(left + (i + 0.5) * cell, top - 0.03, label, ha="left", **style)
+        sheet[1].text(left + (i + 0.5) * cell, top - 0.03, label, ha="left", **style)
     for block, film in enumerate(arms):
-        axes.text(EDGE, top + block * row + tall / 2, film.arm, fontsize=TEXT, va="center")
+        sheet[1].text(EDGE, top + block * row + tall / 2, film.arm, fontsize=TEXT, va="center")
     places = [(left, top + block * row) for block in range(len(arms))]
     for at in places:
-        outline(axes, at, (cell * len(inputs), tall), "0.6", 0.8)
-    return figure, axes, places, (cell * len(inputs), tall)
+        outline(sheet[1], at, (cell * len(inputs), tall), "0.6", 0.8)
+    return sheet, places, (cell * len(inputs), tall)

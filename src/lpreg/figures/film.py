@@ -14,6 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from lpreg.analysis import MapRule
 from lpreg.analysis.convergence import map_convergence
@@ -86,14 +87,15 @@ def title(frame: pd.DataFrame) -> str:
     return f"{data}, {model}, recipe {recipe}"
 
 
-def page(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty page of this size, wide enough for its heading."""
-    width = max(width, 6.4)
+def page(width: float, height: float, heading: str) -> tuple[Figure, Axes, Text]:
+    """A page of this size, or wider where its heading or legend need it, and the heading on it."""
+    width = max(width, 6.4, 2 * EDGE + 1.6 * LETTER * len(heading))
     figure = Figure((width, height))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_autoscale_on(False)
     axes.set_axis_off()
-    return figure, axes
+    text = axes.text(EDGE, 0.12, heading, fontsize=TEXT + 3, fontweight="bold", va="top")
+    return figure, axes, text
 
 
 def colours(scores: np.ndarray) -> np.ndarray:

@@ -72,10 +72,10 @@ def draw(frame: pd.DataFrame) -> Figure:
     left = EDGE + LETTER * max(map(len, inputs)) + 0.15
     across = min(5, len(arms))
     step = above + tall + below
-    figure, axes = page(
-        left + across * (width + gap) + EDGE, HEAD + ceil(len(arms) / across) * step
-    )
-    _head(axes, frame)
+    heading = f"{title(frame)}: weights and importance of the inputs"
+    height = HEAD + ceil(len(arms) / across) * step
+    figure, axes, _ = page(left + across * (width + gap) + EDGE, height, heading)
+    _legend(axes, frame)
     for block, (arm, rows) in enumerate(arms):
         down, right = divmod(block, across)
         x, y = left + right * (width + gap), HEAD + down * step + above
@@ -110,9 +110,8 @@ def _bars(
         axes.barh(middles + shift * row, width * shares.clip(lower=0), 0.36 * row, left, color=look)
 
 
-def _head(axes: Axes, frame: pd.DataFrame) -> None:
-    text = f"{title(frame)}: what the first layer weighs, and what the network needs"
-    axes.text(EDGE, 0.12, text, fontsize=TEXT + 3, fontweight="bold", va="top")
+def _legend(axes: Axes, frame: pd.DataFrame) -> None:
+    """Two lines under the heading."""
     write: dict[str, Any] = {"fontsize": TEXT, "va": "center", "color": "0.15"}
     x = EDGE
     texts = ["mean |w| of an input", "how much worse the test part gets when it is permuted"]

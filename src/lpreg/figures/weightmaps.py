@@ -93,10 +93,9 @@ def _grid(arms: Sequence[Film], frame: pd.DataFrame, shape: Shape) -> Figure:
     tile, gap, between = 0.74, 0.05, 0.12
     left = EDGE + max(1.35, *(1.25 * LETTER * len(film.arm) for film in arms)) + 0.1
     top = HEAD + 0.25
-    figure, axes = page(
-        left + len(shown) * (tile + gap) + EDGE, top + len(arms) * (tile + between) + 0.1
-    )
-    _head(axes, frame, any(film.settled is not None for film in arms))
+    width, height = left + len(shown) * (tile + gap) + EDGE, top + len(arms) * (tile + between)
+    figure, axes, _ = page(width, height + 0.1, _heading(frame))
+    _legend(axes, frame, any(film.settled is not None for film in arms))
     columns = [left + column * (tile + gap) for column in range(len(shown))]
     for x, epoch in zip(columns, shown, strict=True):
         text = f"epoch {epoch:g}" if x == left else f"{epoch:g}"
@@ -122,10 +121,9 @@ def _panels(arms: Sequence[Film], frame: pd.DataFrame) -> Figure:
     left = EDGE + LETTER * max(map(len, inputs)) + 0.15
     across = min(5, len(arms))
     step = above + tall + below
-    figure, axes = page(
-        left + across * (width + gap) + EDGE, HEAD + ceil(len(arms) / across) * step + 0.3
-    )
-    _head(axes, frame, any(film.settled is not None for film in arms))
+    height = HEAD + ceil(len(arms) / across) * step + 0.3
+    figure, axes, _ = page(left + across * (width + gap) + EDGE, height, _heading(frame))
+    _legend(axes, frame, any(film.settled is not None for film in arms))
     for block, film in enumerate(arms):
         down, right = divmod(block, across)
         x, y = left + right * (width + gap), HEAD + down * step + above
@@ -142,11 +140,13 @@ def _panels(arms: Sequence[Film], frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _head(axes: Axes, frame: pd.DataFrame, some_settled: bool) -> None:
-    """What is seen, and the legend in two lines."""
+def _heading(frame: pd.DataFrame) -> str:
+    return f"{title(frame)}: first-layer weights"
+
+
+def _legend(axes: Axes, frame: pd.DataFrame, some_settled: bool) -> None:
+    """Two lines under the heading."""
     seed = frame["seed"].iloc[0]
-    text = f"{title(frame)}: first-layer weights"
-    axes.text(EDGE, 0.12, text, fontsize=TEXT + 3, fontweight="bold", va="top")
     write = {"fontsize": TEXT, "va": "center", "color": "0.15"}
     picture(axes, np.linspace(1e-6, 1, 64)[None], (EDGE, 0.4), (0.5, 0.14))
     outline(axes, (EDGE, 0.4), (0.5, 0.14), "0.6", 0.8)
