@@ -112,7 +112,7 @@ def picture(
     """Scores (rows, columns) from this upper left corner on, with this width and height."""
     (left, top), (width, height) = at, size
     extent = (left, left + width, top + height, top)
-    return axes.imshow(colours(scores), extent=extent, aspect="auto", interpolation="nearest")
+    return axes.imshow(colours(scores), extent=extent, aspect="auto", interpolation="none")
 
 
 def name(axes: Axes, arm: str, notes: Sequence[str], at: tuple[float, float]) -> None:
