@@ -45,14 +45,15 @@ def show(folder: Folder, frames: Frames) -> list[Path]:
     study, trained = folder.study(), set(frames.results["member"])
     planned = [] if study is None else [m for m in members(study) if m.id in trained]
     maps = weight_maps(folder.path, planned)
-    if not maps:
-        return []
+    with_maps = {m.data.name: m for m in planned if m.id in maps}
     try:
-        inputs = {m.data.name: m for m in planned if m.id in maps}
-        return _show(folder, frames, maps, {name: inputs_of(m) for name, m in inputs.items()})
+        inputs = {name: inputs_of(member) for name, member in with_maps.items()}
     except DataError as error:
         print(f"lpreg: no weight maps: {error}", file=sys.stderr)
         return []
+    sizes = {m.id: len(inputs[m.data.name].names) for m in planned if m.id in maps}
+    firsts = {id: each for id, each in maps.items() if each.scores.shape[1] == sizes[id]}
+    return _show(folder, frames, firsts, inputs) if firsts else []
 
 
 def _show(

@@ -60,7 +60,7 @@ def inputs_of(member: Member) -> Inputs:
 def weight_maps(
     folder: str | Path, which: Iterable[Member], score: Score = mean_magnitude
 ) -> dict[str, Maps]:
-    """The first-layer weight maps of members, by their ids.
+    """The weight maps of members, by their ids: of the first matrix that their snapshots hold.
 
     Args:
         folder: the run folder.
@@ -96,4 +96,5 @@ def long(maps: Mapping[str, Maps], inputs: Inputs) -> pd.DataFrame:
         })
         for member, (epochs, scores) in maps.items()
     ]  # fmt: skip
-    return pd.concat(tables, ignore_index=True)
+    empty = pd.DataFrame(columns=["member", "epoch", "input", "score"])
+    return pd.concat(tables, ignore_index=True) if tables else empty
