@@ -29,7 +29,9 @@ LOSS = {
     "f": Convergence(1, True),
 }
 MAPS = {member: Convergence(40, True) for member in "gedcba"}
-READS = pd.DataFrame({"member": list("dceabg"), "removed": [4, 1, 5, 0, 0, 9], "agreement": [nan] * 6})
+READS = pd.DataFrame(
+    {"member": list("dceabg"), "removed": [4, 1, 5, 0, 0, 9], "agreement": [nan] * 6}
+)
 
 
 @pytest.fixture(scope="module")
