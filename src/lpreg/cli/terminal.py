@@ -16,9 +16,10 @@ from rich.table import Table
 
 from lpreg.study.execute import Order
 from lpreg.study.member import Member, members
-from lpreg.study.plan import key, memory, seconds
+from lpreg.study.plan import key, memory
 from lpreg.study.spec import Study
 from lpreg.study.store import Folder, Frames
+from lpreg.study.timing import estimate
 
 WIDE = 140
 """Columns from which on an interval stands beside its mean, not under it."""
@@ -100,36 +101,36 @@ def print_gallery(studies: Iterable[Study]) -> None:
 
 
 def print_agenda(order: Order) -> None:
-    """What a command would train, and what it would cost."""
+    """What a command would train, and what it would cost: some steps of it are measured."""
     _, agenda, stored = order.survey()
     wanted = {member.id: member for member in order.wanted}
-    table = _table("recipe", "model", "members", "stored", "stacks", "widest", "memory", "time")
-    groups: dict[tuple[str, str], list[Member]] = {}
-    for member in order.wanted:
-        groups.setdefault((member.recipe.name, member.model.name), []).append(member)
     todo = [[wanted[id] for id in stack.members] for stack in agenda.todo]
-    for (recipe, model), group in groups.items():
+    with Bar() as bar:
+        cost = estimate(todo, order.resources, bar.say)
+    heads = ("recipe", "data", "model", "members", "stored", "stacks", "widest", "memory", "time")
+    table = _table(*heads)
+    groups: dict[tuple[str, str, str], list[Member]] = {}
+    for member in order.wanted:
+        place = (member.recipe.name, member.data.name, member.model.name)
+        groups.setdefault(place, []).append(member)
+    for place, group in groups.items():
         ids = {member.id for member in group}
-        own = [stack for stack in todo if stack[0].id in ids]
-        widest = max(map(len, own), default=0)
+        own = {i: stack for i, stack in enumerate(todo) if stack[0].id in ids}
+        widest = max(map(len, own.values()), default=0)
         table.add_row(
-            recipe,
-            model,
+            *place,
             f"{len(group):,}",
             f"{len(ids & stored):,}",
             f"{len(own):,}",
             f"{widest}",
             f"{memory(order.sizes[key(group[0])], group[0].batch_size, widest) / 1e6:,.0f} MB",
-            _duration(sum(seconds(stack, order.sizes) for stack in own)),
+            _duration(sum(cost.stacks[i] for i in own)),
         )
     _print(table)
     resources = order.resources
-    whole = sum(seconds(stack, order.sizes) for stack in todo) / resources.workers
+    whole = _duration(cost.whole(resources.workers))
     print(f"{len(todo)} stacks on {resources.workers} x {resources.device}, into {order.folder}")
-    print(
-        f"about {_duration(whole)}; a rough guess from the numbers of steps, samples and weights, "
-        "each column for one core"
-    )
+    print(f"about {whole} in all, from measured steps; the times of the table are for one worker")
 
 
 def print_tables(folder: Folder) -> Frames:
@@ -287,7 +288,7 @@ def _table(*columns: str) -> Table:
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, space - 1, 0, 0)
     )
     for column in columns:
-        text = column in ("arm", "study", "title", "recipe", "model")
+        text = column in ("arm", "study", "title", "recipe", "data", "model")
         table.add_column(column, justify="left" if text else "right", no_wrap=column == "arm")
     return table
 
