@@ -155,7 +155,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--models", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument(
+        "--steps", type=int, default=16, help="of a CNN; 20 times as many of a perceptron"
+    )
     parser.add_argument("--members", type=int, nargs="+", default=[1, 12], help="of a perceptron")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", default="float32")

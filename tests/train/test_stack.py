@@ -56,6 +56,27 @@ def test_every_kind_of_layer(build):
     assert_stack_is_reference(build, FEW, RECIPE)
 
 
+class Partly(torch.nn.Module):
+    """A perceptron with a frozen layer and one that is not used."""
+
+    def __init__(self, generator):
+        super().__init__()
+        self.used, self.unused = BUILDS["perceptron"](generator), torch.nn.Linear(2, 2)
+        torch.nn.init.ones_(self.unused.weight)
+        torch.nn.init.ones_(self.unused.bias)
+        self.used.fc2.requires_grad_(False)
+
+    def forward(self, x):
+        return self.used(x)
+
+
+@pytest.mark.parametrize("runs", [FEW, FEW[:1]], ids=["stack", "one"])
+def test_frozen_and_unused_parameters_stay_as_they_are(runs):
+    loss = [run for run in runs if run.coupling == "loss"]
+    without = [replace(run, where=["used.fc1.*"]) if run.penalty else run for run in loss]
+    assert_stack_is_reference(Partly, without, RECIPE)
+
+
 @pytest.mark.parametrize("coupling", ["loss", "decoupled", "proximal", "dual_averaging"])
 @pytest.mark.parametrize("change", [{"lr": 0.0101}, {"penalty": L1(0.0202)}, {"where": "all"}])
 def test_the_comparison_notices_a_wrong_rate_strength_or_selection(coupling, change):

@@ -58,8 +58,8 @@ class Stack:
             weights.copy_(torch.stack([each[name].detach() for each in named]))
         self._leaves = self._seen(self._views(self.flat.data))
         self._grads = self._seen(self._views(self.flat.grad))
-        for leaf in self._leaves.values():
-            leaf.requires_grad_()
+        for name, leaf in self._leaves.items():
+            leaf.requires_grad_(named[0][name].requires_grad)
         self.buffers = {
             name: torch.stack([dict(model.named_buffers())[name] for model in models]).to(device)
             for name, _ in self.model.named_buffers()
@@ -121,10 +121,14 @@ class Stack:
         return vmap(function, in_dims=(0, None if shared else 0))
 
     def backward(self, losses: Tensor) -> None:
-        """Put the gradient of each member's own loss, losses (members,), into `flat.grad`."""
-        grads = torch.autograd.grad(losses.sum(), list(self._leaves.values()))
-        for view, grad in zip(self._grads.values(), grads, strict=True):
-            view.copy_(grad)
+        """Put the gradient of each member's own loss, losses (members,), into `flat.grad`.
+
+        It stays zero for parameters that are frozen, and is zero for those that are not used.
+        """
+        trained = {name: leaf for name, leaf in self._leaves.items() if leaf.requires_grad}
+        grads = torch.autograd.grad(losses.sum(), list(trained.values()), materialize_grads=True)
+        for name, grad in zip(trained, grads, strict=True):
+            self._grads[name].copy_(grad)
 
     def dropouts(self) -> dict[str, Dropout]:
         """Name of its mask buffer -> dropout layer."""
