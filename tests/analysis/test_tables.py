@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lpreg.analysis import accuracy, choose, chosen, summarize, weights
+from lpreg.analysis import accuracy, choose, chosen, peak, summarize, weights
 from tests.analysis.frames import NONE, regression, results
 
 DIVERGED = {"status": "diverged", "val_accuracy": np.nan, "val_loss": np.nan}
@@ -164,6 +164,34 @@ def test_one_seed_has_no_interval_and_all_diverged_no_mean():
     assert table["val_mean"].isna().tolist() == [False, True]
     assert table["val_low"].isna().tolist() == [True, True]
     assert table["n"].tolist() == [1, 0]
+
+
+def curve(member: str, *rows: tuple[float, float, float]) -> list[dict]:
+    """Evaluations of a member after epochs 0, 2, 4, ...: accuracies of train, val and test."""
+    names = ("train_accuracy", "val_accuracy", "test_accuracy")
+    return [
+        {"member": member, "epoch": 2 * i, **dict(zip(names, row, strict=True))}
+        for i, row in enumerate(rows)
+    ]
+
+
+def test_the_peak_is_read_from_the_curves_member_by_member():
+    members = [
+        {"member": "a", "seed": 0, "best_epoch": 2},
+        {"member": "b", "seed": 1, "best_epoch": 4},
+        {"member": "c", "seed": 2, "best_epoch": 0, "status": "diverged"},
+    ]
+    curves = pd.DataFrame(
+        curve("a", (0.1, 0.2, 0.3), (0.6, 0.5, 0.4), (0.9, 0.4, 0.9))
+        + curve("b", (0.1, 0.1, 0.1), (0.5, 0.2, 0.2), (0.8, 0.7, 0.6))
+        + curve("c", (0.1, 0.1, 0.1))
+    )
+    (row,) = peak(results(members), curves).to_dict("records")
+    assert (row["n"], row["diverged"], row["epoch_mean"]) == (2, 1, 3)
+    assert row["val_mean"] == pytest.approx(0.6)
+    assert row["train_mean"] == pytest.approx(0.7)
+    assert row["test_mean"] == pytest.approx(0.5)
+    assert row["test_sd"] == pytest.approx(np.std([0.4, 0.6], ddof=1))
 
 
 def test_weights_by_hand():

@@ -3,7 +3,7 @@
 from lpreg.analysis.convergence import Convergence, MapRule, Rule, loss_epochs, member_epochs, speed
 from lpreg.analysis.firstlayer import first_layer
 from lpreg.analysis.stats import Summary, summarize
-from lpreg.analysis.tables import accuracy, choose, chosen, weights
+from lpreg.analysis.tables import accuracy, choose, chosen, peak, weights
 
 __all__ = [
     "Convergence",
@@ -16,6 +16,7 @@ __all__ = [
     "first_layer",
     "loss_epochs",
     "member_epochs",
+    "peak",
     "speed",
     "summarize",
     "weights",

@@ -58,6 +58,26 @@ def accuracy(results: pd.DataFrame) -> pd.DataFrame:
     return _with_chosen(results, _table(results, _predictions))
 
 
+def peak(results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """How every setting stands at the epoch that is best on the validation part, member by member.
+
+    A validation part that chose the epoch flatters it; the test part did not choose.
+
+    Args:
+        results: one row per member. curves: one row per member and evaluated epoch.
+
+    Returns:
+        One row per setting: the columns of its cell and its own, `n`, `diverged`, `chosen`,
+        `metric`, and for each of `epoch`, `train`, `val` and `test` the columns `_mean`, `_sd`,
+        `_low`, `_high`.
+    """
+    there = results[["member", "best_epoch"]].rename(columns={"best_epoch": "epoch"})
+    measured = [name for name in map(str, curves) if name.partition("_")[0] in PARTS]
+    then = there.merge(curves[["member", "epoch", *measured]], on=["member", "epoch"])
+    kept = results.drop(columns=[name for name in measured if name in results])
+    return _with_chosen(results, _table(kept.merge(then, how="left", on="member"), _peaks))
+
+
 def weights(results: pd.DataFrame) -> pd.DataFrame:
     """What every setting does to the weights, as means over the seeds that finished.
 
@@ -136,8 +156,18 @@ def _predictions(members: pd.DataFrame) -> dict[str, object]:
     parts = {part: members[f"{part}_{metric}"] for part in PARTS}
     better = 1 if metric == "accuracy" else -1
     parts["gap"] = better * (parts["train"] - parts["val"])
-    row: dict[str, object] = {"metric": metric}
-    for name, values in parts.items():
+    return {"metric": metric, **_intervals(parts)}
+
+
+def _peaks(members: pd.DataFrame) -> dict[str, object]:
+    metric = _metric(members)
+    parts = {part: members[f"{part}_{metric}"] for part in PARTS}
+    return {"metric": metric, **_intervals({"epoch": members["epoch"], **parts})}
+
+
+def _intervals(columns: Mapping[str, pd.Series]) -> dict[str, float]:
+    row = {}
+    for name, values in columns.items():
         numbers = summarize(values)._asdict()
         row |= {f"{name}_{number}": numbers[number] for number in ("mean", "sd", "low", "high")}
     return row

@@ -144,6 +144,7 @@ def print_tables(folder: Folder) -> Frames:
     if frames.results.empty:
         return frames
     accuracy, weights = tables.accuracy(frames.results), tables.weights(frames.results)
+    peak = tables.peak(*frames[:2])
     for place, group in accuracy.groupby(["recipe", "data", "model"], sort=False):
         recipe, data, model = place  # pyright: ignore[reportGeneralTypeIssues]
         sizes = weights.loc[group.index]
@@ -152,10 +153,14 @@ def print_tables(folder: Folder) -> Frames:
         print(f"\n{model}, {number:,} weights, {data}, recipe {recipe}{_unit(frames, data)}")
         _print(_accuracies(group))
         print()
+        _print(_peaks(peak.loc[group.index]))
+        print()
         _print(_weights(sizes))
     print(
         "\nn seeds; mean ± standard deviation [95 % t interval]; * the best on validation of an arm"
     )
+    if study is not None and study.head.note:
+        print(study.head.note)
     return frames
 
 
@@ -213,6 +218,21 @@ def _accuracies(group: pd.DataFrame) -> Table:
     return table
 
 
+def _peaks(group: pd.DataFrame) -> Table:
+    percent = group["metric"].iloc[0] == "accuracy"
+    unit = " %" if percent else " mse"
+    settings = _settings(group)
+    table = _table(*settings[0], f"best val{unit}", "at epoch", *(f"{p}{unit} then" for p in THEN))
+    for row, setting in zip(group.to_dict("records"), settings[1:], strict=True):
+        parts = [_spread(row, name, percent) for name in ("val", *THEN)]
+        table.add_row(*setting, parts[0], _number(row["epoch_mean"], ".4g"), *parts[1:])
+    return table
+
+
+THEN = ("train", "test")
+"""Parts that are told at the epoch that the validation part chose."""
+
+
 def _weights(group: pd.DataFrame) -> Table:
     settings = _settings(group)
     names = ("mean |w|", "exact zeros", "dead inputs", "below 1e-3", "ratio to none")
@@ -250,10 +270,18 @@ def _settings(group: pd.DataFrame) -> list[list[str]]:
 NOTHING = pd.Series(dtype=float)
 
 
-def _interval(row: dict, name: str, percent: bool) -> str:
-    keys = [f"{name}_{each}" for each in ("mean", "sd", "low", "high")]
+def _spread(row: dict, name: str, percent: bool) -> str:
+    mean, sd, _, _ = _numbers(row, name, percent)
+    return mean if row["n"] < 2 else f"{mean} ± {sd}"
+
+
+def _numbers(row: dict, name: str, percent: bool) -> list[str]:
     unit, style = (100, ".1f") if percent else (1, ".4g")
-    mean, sd, low, high = (_number(unit * row[key], style) for key in keys)
+    return [_number(unit * row[f"{name}_{each}"], style) for each in ("mean", "sd", "low", "high")]
+
+
+def _interval(row: dict, name: str, percent: bool) -> str:
+    mean, sd, low, high = _numbers(row, name, percent)
     if row["n"] < 2:
         return mean
     if _console().width >= WIDE:

@@ -88,13 +88,15 @@ class Table(BaseModel):
 class Head(Table):
     """[study]: its name (also of its folder), and what all its members have in common.
 
-    `seeds` is their number: seeds are 0, 1, ... `keep_weights` keeps the last weights of every
-    member of a small model and of the first seed of a larger one, or of "all".
+    `note` is printed under its tables. `seeds` is their number: seeds are 0, 1, ... `keep_weights`
+    keeps the last weights of every member of a small model and of the first seed of a larger one,
+    or of "all".
     """
 
     name: Name
     title: str = ""
     source: str = ""
+    note: str = ""
     seeds: PositiveInt
     split_seed: int = Field(0, ge=0)
     keep_weights: Literal["small", "all"] = "small"
