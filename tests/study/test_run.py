@@ -349,6 +349,18 @@ def test_a_second_process_is_refused(home: Path, capfd):
     assert main(["run", file, "--only", "model=small,arm=none", "--out", "run"]) == 0
 
 
+def test_show_prints_markdown(trained: Path, capfd):
+    assert main(["show", str(trained), "--markdown"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert any(line.startswith("### small, ") for line in lines)
+    rows = [line for line in lines if line.startswith("|")]
+    heads = [line for line in rows if line.replace(" ", "").startswith("|arm|")]
+    assert any("mean \\|w\\|" in head for head in heads)
+    for line in rows:
+        bars = line.replace("\\|", "").count("|")
+        assert bars in {head.replace("\\|", "").count("|") for head in heads}
+
+
 def test_show_prints_the_tables_and_draws(trained: Path, home: Path, capfd):
     run = shutil.copytree(trained, home / "runs" / "tiny")
     assert main(["show"]) == 0

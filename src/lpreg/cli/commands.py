@@ -133,6 +133,7 @@ def show(
         str | None, typer.Argument(metavar="[DIR]", help="run folder; the latest in runs/")
     ] = None,
     toml: Annotated[bool, typer.Option("--toml", help="print a study of the gallery")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="tables for a text")] = False,
 ) -> None:
     """The tables of a run folder, its pictures into DIR/figures; or a study's TOML."""
     if toml:
@@ -144,10 +145,10 @@ def show(
     from lpreg.figures import draw_curves
 
     folder = Folder(source or _latest())
-    frames = terminal.print_tables(folder)
+    frames = terminal.print_tables(folder, markdown)
     try:
         drawn = draw_curves(frames, folder.path / "figures")
-        drawn += firstlayer.show(folder, frames)
+        drawn += firstlayer.show(folder, frames, markdown)
     except OSError as error:
         raise FolderError(f"cannot draw in {folder}: {error.strerror or error}") from None
     terminal.print_drawn(drawn)

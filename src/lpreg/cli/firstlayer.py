@@ -36,7 +36,7 @@ FEW = 100
 """Inputs up to which each is permuted: of more, such as pixels, one alone matters to nobody."""
 
 
-def show(folder: Folder, frames: Frames) -> list[Path]:
+def show(folder: Folder, frames: Frames, markdown: bool = False) -> list[Path]:
     """Print the table of first layers and draw their weight maps; nothing without snapshots.
 
     Returns:
@@ -53,12 +53,16 @@ def show(folder: Folder, frames: Frames) -> list[Path]:
         return []
     sizes = {m.id: len(inputs[m.data.name].names) for m in planned if m.id in maps}
     firsts = {id: each for id, each in maps.items() if each.scores.shape[1] == sizes[id]}
-    return _show(folder, frames, firsts, inputs) if firsts else []
+    if not firsts:
+        return []
+    layers, drawn = _show(folder, frames, firsts, inputs)
+    terminal.print_first_layers(layers, LEGEND, markdown)
+    return drawn
 
 
 def _show(
     folder: Folder, frames: Frames, maps: dict[str, Maps], inputs: dict[str, Inputs]
-) -> list[Path]:
+) -> tuple[pd.DataFrame, list[Path]]:
     from lpreg.figures import (  # here: matplotlib takes a second to import
         draw_importances,
         draw_weight_maps,
@@ -75,14 +79,13 @@ def _show(
         member_epochs(results, {id: map_convergence(*each, MAP_RULE) for id, each in maps.items()}),
         pd.DataFrame(_reads(results, maps, inputs, needs)),
     )
-    terminal.print_first_layers(layers, LEGEND)
     drawn = []
     for name, each in inputs.items():
         scores = long({id: maps[id] for id in best.loc[best["data"] == name, "member"]}, each)
         shown, both = weightmaps.frame(results, scores), importance.frame(results, scores, needs)
         drawn += draw_weight_maps(shown, {name: each.shape}, folder.path / "figures")
         drawn += draw_importances(both, folder.path / "figures")
-    return drawn
+    return layers, drawn
 
 
 def _needs(folder: Folder, best: pd.DataFrame, inputs: Mapping[str, Inputs]) -> pd.DataFrame:

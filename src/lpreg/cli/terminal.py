@@ -133,14 +133,14 @@ def print_agenda(order: Order) -> None:
     print(f"about {whole} in all, from measured steps; the times of the table are for one worker")
 
 
-def print_tables(folder: Folder) -> Frames:
+def print_tables(folder: Folder, markdown: bool = False) -> Frames:
     """Accuracy and weights for every recipe and model of a run folder."""
     from lpreg.analysis import tables  # here: scipy takes a second to import
 
     frames = folder.read()
     study = folder.study()
     title = "" if study is None else study.head.title or study.name
-    print(f"{title}: {len(frames.results):,} members in {folder}")
+    print(f"{title}: {len(frames.results):,} members in {folder}\n")
     if frames.results.empty:
         return frames
     accuracy, weights = tables.accuracy(frames.results), tables.weights(frames.results)
@@ -150,26 +150,25 @@ def print_tables(folder: Folder) -> Frames:
         sizes = weights.loc[group.index]
         rows = frames.results[["data", "model"]].eq([data, model]).all(axis=1)
         number = frames.results.loc[rows, "weights"].max()
-        print(f"\n{model}, {number:,} weights, {data}, recipe {recipe}{_unit(frames, data)}")
-        _print(_accuracies(group))
-        print()
-        _print(_peaks(peak.loc[group.index]))
-        print()
-        _print(_weights(sizes))
+        heading = f"{model}, {number:,} weights, {data}, recipe {recipe}{_unit(frames, data)}"
+        print(f"### {heading}\n" if markdown else heading)
+        for table in (_accuracies(group), _peaks(peak.loc[group.index]), _weights(sizes)):
+            _print(table, markdown)
+            print()
     print(
-        "\nn seeds; mean ± standard deviation [95 % t interval]; * the best on validation of an arm"
+        "n seeds; mean ± standard deviation [95 % t interval]; * the best on validation of an arm"
     )
     if study is not None and study.head.note:
         print(study.head.note)
     return frames
 
 
-def print_first_layers(layers: pd.DataFrame, rule: str) -> None:
+def print_first_layers(layers: pd.DataFrame, rule: str, markdown: bool = False) -> None:
     """When loss and maps converge and which inputs are read, for every recipe and model."""
     for place, group in layers.groupby(["recipe", "data", "model"], sort=False):
         recipe, data, model = place  # pyright: ignore[reportGeneralTypeIssues]
         print(f"\n{model}, {data}, recipe {recipe}: first layer, median epochs of convergence")
-        _print(_first_layers(group))
+        _print(_first_layers(group), markdown)
     print(f"\n{rule}")
 
 
@@ -326,8 +325,14 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False)
 
 
-def _print(table: Table) -> None:
-    _console().print(table)
+def _print(table: Table, markdown: bool = False) -> None:
+    if not markdown:
+        _console().print(table)
+        return
+    table.box, table.show_edge, table.pad_edge = box.MARKDOWN, True, True
+    for column in table.columns:
+        column.header = str(column.header).replace("|", "\\|")
+    Console(width=1000, markup=False, highlight=False).print(table)
 
 
 def print_drawn(files: Sequence[Path]) -> None:
