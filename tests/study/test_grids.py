@@ -154,7 +154,7 @@ def test_show_has_a_table_for_every_data_set_and_says_the_unit(trained: Path, ca
 
 def test_show_tells_the_points_of_an_axis_apart_and_marks_one_of_an_arm(trained: Path, capfd):
     for title, lines in tables(trained, capfd).items():
-        first = lines[: next(i for i, line in enumerate(lines) if "mean" in line)]
+        first = lines[: next(i for i, line in enumerate(lines) if "best" in line)]
         rows = [line for line in first if line[0] in ("none", "L1")]
         points = 2 if "digits" in title else 4
         assert len(rows) == 3 * points
