@@ -224,8 +224,12 @@ def _peaks(group: pd.DataFrame) -> Table:
     table = _table(*settings[0], f"best val{unit}", "at epoch", *(f"{p}{unit} then" for p in THEN))
     for row, setting in zip(group.to_dict("records"), settings[1:], strict=True):
         parts = [_spread(row, name, percent) for name in ("val", *THEN)]
-        table.add_row(*setting, parts[0], _number(row["epoch_mean"], ".4g"), *parts[1:])
+        table.add_row(*setting, parts[0], _epochs(row["epoch_mean"]), *parts[1:])
     return table
+
+
+def _epochs(mean: float) -> str:
+    return _number(mean, ",.0f" if mean >= 100 else ".3g")
 
 
 THEN = ("train", "test")
