@@ -349,6 +349,16 @@ def test_a_second_process_is_refused(home: Path, capfd):
     assert main(["run", file, "--only", "model=small,arm=none", "--out", "run"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [("arm=none,coupling=loss", "no member has all of these"), ("small", "write key=value")],
+)
+def test_a_choice_of_nothing_is_refused(home: Path, capfd, choice: str, says: str):
+    assert main(["run", str(write(home)), "--only", choice, "--out", str(home / "run")]) == 2
+    assert says in capfd.readouterr().err
+    assert not (home / "run").exists()
+
+
 def test_show_prints_markdown(trained: Path, capfd):
     assert main(["show", str(trained), "--markdown"]) == 0
     lines = capfd.readouterr().out.splitlines()

@@ -3,6 +3,7 @@
 Mistakes end as one or two plain lines on stderr and exit code 2, never as a traceback.
 """
 
+import os
 import shlex
 import shutil
 import sys
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except BrokenPipeError:  # whoever reads has read enough: `lpreg show | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     if code == INTERRUPTED:
         print(f"interrupted; go on with: {command(*arguments)}", file=sys.stderr)
     return code

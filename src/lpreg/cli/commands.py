@@ -104,8 +104,10 @@ def run_study(
 
 
 def _plan(order: Order, typed: list[str]) -> int:
-    terminal.print_agenda(order)
-    terminal.print_next(command(*(word for word in typed if word != "--dry-run")))
+    if terminal.print_agenda(order):
+        terminal.print_next(command(*(word for word in typed if word != "--dry-run")))
+    else:
+        terminal.print_next(command("show", order.folder))
     return 0
 
 
@@ -149,6 +151,8 @@ def show(
     try:
         drawn = draw_curves(frames, folder.path / "figures")
         drawn += firstlayer.show(folder, frames, markdown)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise FolderError(f"cannot draw in {folder}: {error.strerror or error}") from None
     terminal.print_drawn(drawn)

@@ -100,8 +100,12 @@ def print_gallery(studies: Iterable[Study]) -> None:
     _print(table)
 
 
-def print_agenda(order: Order) -> None:
-    """What a command would train, and what it would cost: some steps of it are measured."""
+def print_agenda(order: Order) -> bool:
+    """What a command would train, and what it would cost: some steps of it are measured.
+
+    Returns:
+        Whether there is anything to train.
+    """
     _, agenda, stored = order.survey()
     wanted = {member.id: member for member in order.wanted}
     todo = [[wanted[id] for id in stack.members] for stack in agenda.todo]
@@ -131,6 +135,7 @@ def print_agenda(order: Order) -> None:
     whole = _duration(cost.whole(resources.workers))
     print(f"{len(todo)} stacks on {resources.workers} x {resources.device}, into {order.folder}")
     print(f"about {whole} in all, from measured steps; the times of the table are for one worker")
+    return bool(todo)
 
 
 def print_tables(folder: Folder, markdown: bool = False) -> Frames:
@@ -238,7 +243,7 @@ THEN = ("train", "test")
 
 def _weights(group: pd.DataFrame) -> Table:
     settings = _settings(group)
-    names = ("mean |w|", "exact zeros", "dead inputs", "below 1e-3", "ratio to none")
+    names = ("mean |w|", "exact zeros", "on constant inputs", "below 1e-3", "ratio to none")
     table = _table(*settings[0], *names)
     for row, setting in zip(group.to_dict("records"), settings[1:], strict=True):
         table.add_row(

@@ -19,6 +19,10 @@ ARCHIVE = File(
 TINY_IMAGENET = Source("colour photographs, 64 x 64, 200 classes", 110_000, (ARCHIVE,))
 
 
+CLASSES = 200
+"""Of the whole set."""
+
+
 def tiny_imagenet(*, classes: int | None = None) -> Dataset:
     """The training and validation images, x (n, 3, 64, 64) uint8, y (n,) classes by wnids.txt.
 
@@ -35,10 +39,12 @@ def tiny_imagenet(*, classes: int | None = None) -> Dataset:
         DataError: it cannot be downloaded, is damaged, or cannot be decoded.
         ValueError: more classes than there are, or less than one.
     """
+    if classes is not None and not 1 <= classes <= CLASSES:
+        raise ValueError(f"classes = {classes}; allowed: 1 to {CLASSES}")
     source = obtain(ARCHIVE)
     images, train, val = decoded(ARCHIVE, source)
     if classes is not None:
-        if not 1 <= classes <= len(train):
+        if classes > len(train):
             raise ValueError(f"classes = {classes}; allowed: 1 to {len(train)}, as {source} holds")
         rows = [slice(sum(train[:classes])), slice(sum(train), sum(train) + sum(val[:classes]))]
         images = np.concatenate([images[each] for each in rows])

@@ -23,7 +23,8 @@ class FolderError(StudyError):
 def unknown(what: str, given: object, allowed: Iterable[object]) -> str:
     """What to say of a name that nobody knows: the nearest one, and all that are allowed."""
     names = [str(name) for name in allowed]
-    near = get_close_matches(str(given), names, n=1)
+    small = {name.lower(): name for name in reversed(names)}
+    near = [small[name] for name in get_close_matches(str(given).lower(), small, n=1)]
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {what} {given!r}; {hint}allowed: {', '.join(names)}"
 
@@ -39,6 +40,15 @@ def place(loc: Iterable[int | str]) -> str:
     return ": ".join(words)
 
 
+PLAIN = {
+    "a valid tuple": "a list",
+    "a valid dictionary": "a table",
+    "a valid integer": "a whole number",
+    "an instance of Sequence": "a list",
+}
+"""Words of pydantic and Python, and those of a TOML file."""
+
+
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """One of the mistakes that pydantic found in data for `model`, with its place."""
     found = error.errors(include_url=False)
@@ -47,6 +57,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     loc = [step for step in first["loc"] if not str(step).startswith("<")]  # not tags of unions
     *table, key = loc or ("",)
     message = first["msg"][:1].lower() + first["msg"][1:]
+    for theirs, ours in PLAIN.items():
+        message = message.replace(theirs, ours)
     if first["type"] == "extra_forbidden":
         return _at(table, unknown("key", key, _keys(_descend(model, table))))
     if first["type"] == "missing":

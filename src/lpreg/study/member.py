@@ -173,7 +173,9 @@ def only(wanted: Sequence[Member], choices: Iterable[str]) -> list[Member]:
     """
     asked: dict[str, set[object]] = {}
     for choice in ",".join(choices).split(",") if choices else ():
-        key, _, text = choice.strip().partition("=")
+        key, equals, text = choice.strip().partition("=")
+        if not equals:
+            raise SpecError(f"--only {choice}: write key=value; keys: {', '.join(SELECTORS)}")
         if key not in SELECTORS:
             raise SpecError(f"--only {choice}: {unknown('key', key, SELECTORS)}")
         there = list(dict.fromkeys(SELECTORS[key](m) for m in wanted))
@@ -181,7 +183,10 @@ def only(wanted: Sequence[Member], choices: Iterable[str]) -> list[Member]:
         if match is None:
             raise SpecError(f"--only {choice}: {unknown(key, text, there)}")
         asked.setdefault(key, set()).add(match)
-    return [m for m in wanted if all(SELECTORS[k](m) in v for k, v in asked.items())]
+    fitting = [m for m in wanted if all(SELECTORS[k](m) in v for k, v in asked.items())]
+    if not fitting:
+        raise SpecError(f"--only {','.join(choices)}: no member has all of these at once")
+    return fitting
 
 
 def _same(text: str, value: object) -> bool:

@@ -113,6 +113,7 @@ def check(study: Study, file: str, data_sets: Collection[str] | None = None) -> 
         own = sets[member.data.name]
         try:
             _check_loss(member, own)
+            _check_batch(member)
             model = made(_hashable(network(member, own)))
             chosen([name for name, _ in model.named_parameters()], member.training().snapshots)
             run = replace(member, measured=1.0).run()  # what is measured comes later
@@ -138,6 +139,15 @@ def _data_sets(study: Study, file: str, names: Collection[str] | None) -> dict[s
         except ValueError as error:
             raise SpecError(f"{file}: data {i}: {error}") from None
     return sets
+
+
+def _check_batch(member: Member) -> None:
+    there = member.data.split.train
+    if member.batch_size > there:
+        raise ValueError(
+            f"batch_size = {member.batch_size} is more than the {there} training samples; "
+            'allowed: up to that many, or "all"'
+        )
 
 
 def _check_loss(member: Member, dataset: Dataset) -> None:

@@ -37,6 +37,8 @@ def quicken(study: Study, file: str) -> Study:
 
 def quick_line(study: Study) -> str:
     """What [quick] changes, in one line."""
+    if not study.quick:
+        return "quick: the study has no [quick] table; it is trained as it is"
     return "quick: " + ", ".join(_paths(study.quick))
 
 
