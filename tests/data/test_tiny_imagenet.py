@@ -97,10 +97,16 @@ def test_the_first_classes_are_rows_of_the_whole(part: Path):
     assert [pool.size for pool in two.pools] == [2 * TRAIN, 2 * VAL]
 
 
-@pytest.mark.parametrize("classes", [0, 4, -1])
-def test_classes_that_are_not_there_are_refused(part: Path, classes: int):
-    with pytest.raises(ValueError, match=rf"classes = {classes}; allowed: 1 to 3.*{part.name}"):
+def test_classes_that_are_not_there_are_refused(part: Path):
+    with pytest.raises(ValueError, match=rf"classes = 4; allowed: 1 to 3.*{part.name}"):
+        load("tiny_imagenet", classes=4)
+
+
+@pytest.mark.parametrize("classes", [0, 201, -1])
+def test_impossible_classes_are_refused_before_anything_is_read(cache: Path, classes: int):
+    with pytest.raises(ValueError, match=rf"classes = {classes}; allowed: 1 to 200"):
         load("tiny_imagenet", classes=classes)
+    assert not cache.exists()
 
 
 def test_the_cache_stays_as_it_is_whatever_is_done_to_the_images(part: Path):
