@@ -1,9 +1,10 @@
 """Files that are there as a whole or not at all."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from lpreg.data.cache import sync
 
 UNFINISHED = ".*.part"
 """Names of files that were being written."""
@@ -18,14 +19,6 @@ def replace(file: Path, write: Callable[[Path], Any]) -> None:
     file.parent.mkdir(exist_ok=True)
     part = file.with_name(f".{file.name}.part")
     write(part)
-    _sync(part)
+    sync(part)
     part.replace(file)
-    _sync(file.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(file.parent)
