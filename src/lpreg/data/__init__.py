@@ -8,7 +8,7 @@ from lpreg.data.digits import DIGITS, digits
 from lpreg.data.download import check
 from lpreg.data.housing import HOUSING, housing
 from lpreg.data.mnist import FASHION_MNIST, MNIST, fashion_mnist, mnist
-from lpreg.data.sets import Dataset, Parts, Pool, moments, split
+from lpreg.data.sets import Dataset, Parts, Pool, check_split, moments, split
 from lpreg.data.tiny_imagenet import TINY_IMAGENET, tiny_imagenet
 
 DATA: dict[str, Callable[..., Dataset]] = {
@@ -67,6 +67,7 @@ __all__ = [
     "Parts",
     "Pool",
     "Source",
+    "check_split",
     "load",
     "moments",
     "split",

@@ -69,16 +69,29 @@ def split(dataset: Dataset, sizes: Mapping[str, int], seed: int) -> Parts:
     Raises:
         ValueError: the parts of a pool together are larger than it, or one is empty.
     """
-    pools = dataset.pools or (Pool(tuple(sizes), len(dataset.y)),)
+    check_split(dataset, sizes)
     random, start = np.random.default_rng(seed), 0
     rows: dict[str, Tensor] = {}
-    for pool in pools:
-        own = {part: size for part, size in sizes.items() if part in pool.parts}
-        _check_fits(dataset, own, pool)
+    for pool in _pools(dataset, sizes):
+        own = _own(pool, sizes)
         order = torch.from_numpy(random.permutation(pool.size)) + start
         rows |= dict(zip(own, order[: sum(own.values())].split(list(own.values())), strict=True))
         start += pool.size
     return {part: (dataset.x[rows[part]], dataset.y[rows[part]]) for part in sizes}
+
+
+def check_split(dataset: Dataset, sizes: Mapping[str, int]) -> None:
+    """Refuse, as `split` does, what it cannot cut, without copying anything."""
+    for pool in _pools(dataset, sizes):
+        _check_fits(dataset, _own(pool, sizes), pool)
+
+
+def _pools(dataset: Dataset, sizes: Mapping[str, int]) -> tuple[Pool, ...]:
+    return dataset.pools or (Pool(tuple(sizes), len(dataset.y)),)
+
+
+def _own(pool: Pool, sizes: Mapping[str, int]) -> dict[str, int]:
+    return {part: size for part, size in sizes.items() if part in pool.parts}
 
 
 def _check_fits(dataset: Dataset, sizes: Mapping[str, int], pool: Pool) -> None:

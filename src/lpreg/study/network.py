@@ -135,7 +135,7 @@ def _data_sets(study: Study, file: str, names: Collection[str] | None) -> dict[s
             continue
         try:
             sets[each.name] = dataset(each)
-            data.split(sets[each.name], each.split.model_dump(), study.head.split_seed)
+            data.check_split(sets[each.name], each.split.model_dump())
         except ValueError as error:
             raise SpecError(f"{file}: data {i}: {error}") from None
     return sets
