@@ -32,12 +32,13 @@ LAYERS = {
     "data": Layer(set(), LIBRARY | {"PIL", "rich", "sklearn"}),
     "analysis": Layer(set(), FRAMES | {"scipy", "statsmodels"}),
     "figures": Layer({"analysis"}, FRAMES | {"matplotlib", "plotly"}),
+    "report": Layer({"analysis", "figures"}, FRAMES | {"plotly"}),
     "study": Layer(
         {*CORE, "models", "train", "data", "analysis"},
         LIBRARY | FRAMES | {"pyarrow", "pydantic", "safetensors", "tomli_w"},
     ),
     "cli": Layer(
-        {*CORE, "models", "train", "data", "analysis", "figures", "study"},
+        {*CORE, "models", "train", "data", "analysis", "figures", "report", "study"},
         FRAMES | {"pydantic", "rich", "torch", "typer"},
     ),
     "__main__": Layer({"cli"}, set()),

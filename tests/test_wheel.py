@@ -129,7 +129,8 @@ def lab(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_is_in_the_wheel(wheel: Path):
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ("lpreg/py.typed", "lpreg/study/gallery/shapes.toml"):
+    page = [f"lpreg/report/{name}" for name in ("page.css", "page.js", "plotly.min.js")]
+    for wanted in ("lpreg/py.typed", "lpreg/study/gallery/shapes.toml", *page):
         assert wanted in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"lpreg"}
