@@ -45,8 +45,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def timeless(folder: Path) -> list[pd.DataFrame]:
     """All tables without the wall time."""
-    results, curves, sparsity = lpreg.read(folder)
-    return [results.drop(columns="seconds"), curves, sparsity]
+    results, *others = lpreg.read(folder)
+    return [results.drop(columns="seconds"), *others]
 
 
 def assert_same(one: Path, other: Path) -> None:
@@ -56,7 +56,7 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 def test_a_folder_holds_a_row_per_member_in_the_order_of_the_study(trained: Path):
-    results, curves, sparsity = lpreg.read(trained)
+    results, curves, sparsity, _ = lpreg.read(trained)
     wanted = members(parse(TINY))
     assert list(results.columns) == RESULTS
     assert list(results["member"]) == [m.id for m in wanted]
@@ -67,7 +67,7 @@ def test_a_folder_holds_a_row_per_member_in_the_order_of_the_study(trained: Path
     assert set(sparsity["member"]) == set(results["member"])
     assert {p.name for p in trained.iterdir()} == {
         *("study.toml", "plan.json", "environment.json"),
-        *("results", "curves", "sparsity", "weights"),
+        *("results", "curves", "sparsity", "measures", "weights"),
     }
     assert parse((trained / "study.toml").read_text("utf-8")) == parse(TINY)
     assert json.loads((trained / "environment.json").read_text("utf-8"))["torch"]
@@ -92,7 +92,7 @@ def test_rows_say_what_the_member_is(trained: Path):
 
 
 def test_results_curves_and_sparsity_agree(trained: Path):
-    results, curves, sparsity = lpreg.read(trained)
+    results, curves, sparsity, _ = lpreg.read(trained)
     last = curves.groupby("member", sort=False).last()
     for column in ("val_loss", "test_accuracy", "zeros", "penalty_value"):
         assert np.array_equal(last[column], results[column])
@@ -285,7 +285,7 @@ def refused(arguments: list[str], folder: Path, capfd) -> str:
     return err
 
 
-@pytest.mark.parametrize("kind", ["results", "curves", "sparsity"])
+@pytest.mark.parametrize("kind", ["results", "curves", "sparsity", "measures"])
 def test_a_truncated_file_is_named_with_what_to_do(trained: Path, home: Path, kind: str, capfd):
     run = shutil.copytree(trained, home / "run")
     file = next((run / kind).glob("*.parquet"))

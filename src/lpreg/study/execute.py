@@ -65,6 +65,7 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
         results=rows.table(results),
         curves=rows.table([row for m, outcome in pairs for row in rows.curve(m, outcome)]),
         sparsity=rows.table([row for m, _ in pairs for row in rows.sparsity(m, weights[m.id])]),
+        measures=rows.table([], rows.MEASURES),
         weights=_kept(task, pairs, sum(w.numel() for w in weights[first.id].values())),
         snapshots={k: v for m, outcome in pairs for k, v in rows.snapshots(m, outcome).items()},
         network=plain,

@@ -1,7 +1,7 @@
-"""What is kept of a trained member: its rows in the three tables of a run folder."""
+"""What is kept of a trained member: its rows in the tables of a run folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil, inf, nan
 from typing import Any
 
@@ -19,6 +19,10 @@ POWERS = {"L0": 0.0, "L1": 1.0, "L2": 2.0, "LInf": inf}
 """The p of the penalties that do not take it as an argument."""
 
 PARTS = ("train", "val", "test")
+
+MEASURES = ("member", "measure", "tensor", "at", "value")
+"""The columns of `measures`: what is measured, of which tensor and at what; the last two where
+they say something."""
 
 Row = dict[str, Any]
 
@@ -131,14 +135,15 @@ def sparsity(member: Member, weights: Mapping[str, Tensor]) -> list[Row]:
 
 
 TEXTS = {"study", "member", "data", "model", "recipe", "arm", "penalty", "coupling", "where"}
-TEXTS |= {"status", "tensor", "strengths", "unit"}
+TEXTS |= {"status", "tensor", "strengths", "unit", "measure"}
 COUNTS = {"batch_size", "seed", "epochs", "best_epoch", "epoch", "weights", "zeros", "zeros_dead"}
 COUNTS |= {"zeros_1e-3", "size", "count"}
 
 
-def table(rows: list[Row]) -> pa.Table:
-    """Rows as a table whose types depend on the names of its columns alone."""
-    names = list(rows[0]) if rows else ["member", "epoch"]
+def table(rows: list[Row], names: Sequence[str] = ()) -> pa.Table:
+    """Rows as a table whose types depend on the names of its columns alone: those given, or those
+    of the first row."""
+    names = names or (list(rows[0]) if rows else ["member", "epoch"])
     return pa.Table.from_pylist(rows, pa.schema([(name, _type(name)) for name in names]))
 
 

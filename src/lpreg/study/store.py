@@ -1,10 +1,10 @@
 """The run folder: what a study has given so far, in files that are only ever added.
 
-Each finished stack is one file in each of `curves`, `sparsity`, `weights` and `results`, and in
-`snapshots` if its recipe asks for any, written under a temporary name, synced and renamed; results
-come last, so that their presence means that the stack is finished. A stack in training has a file
-in `checkpoints`, which nobody else reads. Whatever interrupts it leaves a folder from which the
-same command goes on.
+Each finished stack is one file in each of `curves`, `sparsity`, `measures`, `weights` and `results`,
+and in `snapshots` if its recipe asks for any, written under a temporary name, synced and renamed;
+results come last, so that their presence means that the stack is finished. Stacks of older folders
+have no measures; `measures.complete` adds them. A stack in training has a file in `checkpoints`,
+which nobody else reads. Whatever interrupts it leaves a folder from which the same command goes on.
 """
 
 import fcntl
@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
+from lpreg.study import rows
 from lpreg.study.checkpoint import StackCheckpoint
 from lpreg.study.errors import FolderError, SpecError
 from lpreg.study.files import UNFINISHED, replace
@@ -30,7 +31,7 @@ from lpreg.study.member import members
 from lpreg.study.plan import Stack
 from lpreg.study.spec import Study, dump, parse
 
-TABLES = ("curves", "sparsity", "results")
+TABLES = ("curves", "sparsity", "measures", "results")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Trained:
     """What a stack has given.
 
     Attributes:
-        results, curves, sparsity: the rows of its members.
+        results, curves, sparsity, measures: the rows of its members.
         weights: "member/parameter" -> the last values, of the members whose weights are kept.
         snapshots: "member/parameter" -> (k, *shape), and "member/epoch" -> (k,).
         network: what `lpreg.models.build` needs to make the network again.
@@ -47,6 +48,7 @@ class Trained:
     results: pa.Table
     curves: pa.Table
     sparsity: pa.Table
+    measures: pa.Table
     weights: Mapping[str, np.ndarray]
     snapshots: Mapping[str, np.ndarray]
     network: Mapping[str, Any]
@@ -58,6 +60,7 @@ class Frames(NamedTuple):
     results: pd.DataFrame
     curves: pd.DataFrame
     sparsity: pd.DataFrame
+    measures: pd.DataFrame
 
 
 class Folder:
@@ -130,8 +133,9 @@ class Folder:
         """
         tables = {id: self._table(id, "results") for id in self.finished()}
         for id in tables:
-            for kind in ("curves", "sparsity"):
-                self._checked(id, kind, pq.read_metadata)
+            for kind in ("curves", "sparsity", "measures"):
+                if kind != "measures" or self.is_measured(id):
+                    self._checked(id, kind, pq.read_metadata)
         return {id: tuple(table["member"].to_pylist()) for id, table in tables.items()}
 
     def read(self) -> Frames:
@@ -152,10 +156,19 @@ class Folder:
         """The ids of the stacks whose results are stored."""
         return sorted(p.stem for p in (self.path / "results").glob("*.parquet"))
 
+    def is_measured(self, id: str) -> bool:
+        """Whether the stack of this id has a file of measures."""
+        return self._file(id, "measures").exists()
+
+    def _file(self, id: str, kind: str) -> Path:
+        return self.path / kind / f"{id}.parquet"
+
     def _frame(self, kind: str) -> pd.DataFrame:
-        tables = [self._table(id, kind) for id in self.finished()]
+        there = [id for id in self.finished() if kind != "measures" or self.is_measured(id)]
+        tables = [self._table(id, kind) for id in there]
         if not tables:
-            return pd.DataFrame({"member": pd.Series(dtype="str")})
+            empty = {"measures": rows.MEASURES}.get(kind, ("member",))
+            return rows.table([], empty).to_pandas()
         return pa.concat_tables(tables, promote_options="default").to_pandas()
 
     def _table(self, id: str, kind: str) -> pa.Table:
@@ -164,15 +177,15 @@ class Folder:
         )
 
     def _checked(self, id: str, kind: str, read: Callable[[Path], Any]) -> Any:
-        file = self.path / kind / f"{id}.parquet"
+        file = self._file(id, kind)
         try:
             return read(file)
         except (pa.ArrowException, OSError) as error:
             state = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
-            results = self.path / "results" / file.name
-            raise FolderError(
-                f"{file} {state}; delete {results} and its stack is trained again"
-            ) from None
+            remedy = f"delete {self._file(id, 'results')} and its stack is trained again"
+            if kind == "measures":
+                remedy = f"delete it to measure the kept weights again, or {remedy}"
+            raise FolderError(f"{file} {state}; {remedy}") from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -220,14 +233,19 @@ class Folder:
                         lambda part, tensors=tensors: save_file(dict(tensors), part, metadata),
                     )
             for kind in TABLES:
-                table = getattr(trained, kind)
-                self._replace(
-                    f"{kind}/{stack.id}.parquet",
-                    lambda part, table=table: pq.write_table(
-                        table, part, compression="zstd", write_page_checksum=True
-                    ),
-                )
+                self._add_table(stack.id, kind, getattr(trained, kind))
             self._forget({stack.id})
+
+    def add_measures(self, id: str, measures: pa.Table) -> None:
+        """Store what was measured of a finished stack afterwards; to be called in `locked`."""
+        with self._writing():
+            self._add_table(id, "measures", measures)
+
+    def _add_table(self, id: str, kind: str, table: pa.Table) -> None:
+        replace(
+            self._file(id, kind),
+            lambda part: pq.write_table(table, part, compression="zstd", write_page_checksum=True),
+        )
 
     def checkpoint(self, stack: Stack, seconds: float) -> StackCheckpoint:
         """Where a stack saves itself while it trains, at most every so many seconds."""
@@ -260,7 +278,10 @@ class Folder:
 
 
 def read(folder: str | Path) -> Frames:
-    """The tables of a run folder: `results`, `curves` and `sparsity`.
+    """The tables of a run folder: `results`, `curves`, `sparsity` and `measures`.
+
+    The last has a row per number that is measured of a trained member, `member`, `measure`,
+    `tensor`, `at`, `value`, see `lpreg.study.measures`; none for stacks of folders that are older.
 
     Raises:
         FolderError: there is no study, or a file is damaged.
