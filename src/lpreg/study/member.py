@@ -222,7 +222,7 @@ def _difference(old: Any, new: Any, place: str = "") -> str:
     elif place and (added := [key for key in new if key not in old]):
         return f"{place}: {added[0]} is here and not there"
     for key, before in old.items():
-        if key in ("title", "source", "note", "seeds", "keep_weights", "quick", "plan"):
+        if key in ("title", "source", "note", "seeds", "keep_weights", "claim", "quick", "plan"):
             continue
         here = f"{place}: {key}" if place else key
         inner = _difference(before, new[key], here) if key in new else f"{here} is missing here"

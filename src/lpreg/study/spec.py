@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from lpreg.study.arms import Arm
+from lpreg.study.claims import ClaimTable, check
 from lpreg.study.errors import SpecError, explain, unknown
 from lpreg.study.tables import Data, Head, Model, Recipe, Table, among, values
 
@@ -34,6 +35,7 @@ class Study(Table):
     models: tuple[Model, ...] = Field(alias="model", min_length=1)
     recipes: tuple[Recipe, ...] = Field(alias="recipe", min_length=1)
     arms: tuple[Arm, ...] = Field(alias="arm", min_length=1)
+    claims: tuple[ClaimTable, ...] = Field((), alias="claim")
     quick: dict[str, Any] = Field(default_factory=dict)
     plan: Plan = Field(default_factory=Plan)
 
@@ -102,6 +104,11 @@ class Study(Table):
             except ValueError as error:
                 number = self.arms.index(arm) + 1
                 raise ValueError(f"arm {number} ({arm.name}): {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _claims_can_be_answered(self) -> Self:
+        check(self.claims, self)
         return self
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lpreg.study.arms import Arm
+from lpreg.study.claims import answered
 from lpreg.study.errors import SpecError, unknown
 from lpreg.study.spec import Study, build, document, in_one_line
 from lpreg.study.tables import Data, Model, Recipe, Table
@@ -22,16 +23,21 @@ def quicken(study: Study, file: str) -> Study:
     recipe, `recipe.modern.epochs` in those of one name, `recipe.modern.h32.epochs` where such a one
     trains one model, and so for data, model and arm. What a table does not say stays as it is, but
     a table that says `kind` replaces the whole. `arms`, `models`, `recipes` and `data`, as lists,
-    say which stay; `strengths = "middle"` keeps the middle one of every list.
+    say which stay; `strengths = "middle"` keeps the middle one of every list. Claims about what is
+    left out are left out too.
 
     Raises:
         SpecError: there is no such key, or what comes out is no valid study.
     """
     changed = _thawed(document(study))
     changed.pop("quick")
+    claims = changed.pop("claim")
     changed["study"]["name"] += "-quick"
     for key, value in study.quick.items():
         _change(changed, key, value, f"{file}: quick")
+    smaller = build(changed, f"{file}: with quick")
+    left = {claim.name for claim in answered(study.claims, smaller)}
+    changed["claim"] = [claim for claim in claims if claim["name"] in left]
     return build(changed, f"{file}: with quick")
 
 
