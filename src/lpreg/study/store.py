@@ -1,10 +1,11 @@
 """The run folder: what a study has given so far, in files that are only ever added.
 
-Each finished stack is one file in each of `curves`, `sparsity`, `measures`, `weights` and `results`,
-and in `snapshots` if its recipe asks for any, written under a temporary name, synced and renamed;
-results come last, so that their presence means that the stack is finished. Stacks of older folders
-have no measures; `measures.complete` adds them. A stack in training has a file in `checkpoints`,
-which nobody else reads. Whatever interrupts it leaves a folder from which the same command goes on.
+Each finished stack is one file in each of `curves`, `sparsity`, `measures`, `weights` and
+`results`, and in `snapshots` if its recipe asks for any, written under a temporary name, synced and
+renamed; results come last, so that their presence means that the stack is finished. Stacks of older
+folders have no measures, which `measures.complete` adds. A stack in training has a file in
+`checkpoints`, which nobody else reads. Whatever interrupts it leaves a folder from which the same
+command goes on.
 """
 
 import fcntl
