@@ -2,20 +2,25 @@
 
 from lpreg.analysis.convergence import Convergence, MapRule, Rule, loss_epochs, member_epochs, speed
 from lpreg.analysis.firstlayer import first_layer
-from lpreg.analysis.stats import Summary, summarize
+from lpreg.analysis.stats import Effect, Summary, equivalence, holm, needed, paired, summarize
 from lpreg.analysis.tables import accuracy, choose, chosen, peak, weights
 
 __all__ = [
     "Convergence",
+    "Effect",
     "MapRule",
     "Rule",
     "Summary",
     "accuracy",
     "choose",
     "chosen",
+    "equivalence",
     "first_layer",
+    "holm",
     "loss_epochs",
     "member_epochs",
+    "needed",
+    "paired",
     "peak",
     "speed",
     "summarize",
