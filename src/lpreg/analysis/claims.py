@@ -32,16 +32,19 @@ from lpreg.analysis.pairing import (
 from lpreg.analysis.stats import holm
 from lpreg.analysis.wording import effect_in_words, sentence
 
-__all__ = ["COLUMNS", "VERDICTS", "Claim", "judge", "sentence"]
+__all__ = ["NUMBERS", "TYPES", "VERDICTS", "Claim", "judge", "sentence"]
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "not run")
 
 TEXTS = ("name", "text", "source", "published", "note", "kind", "metric")
-COLUMNS = [
-    *(*TEXTS, "recipe", "verdict"),
-    *("effect", "low", "high", "n", "p", "p_adjusted", "needed", "left_mean", "right_mean"),
-    *("unit", "ours", "reason", "about", "comparisons"),
-]
+NUMBERS = ("effect", "low", "high", "p", "p_adjusted", "needed", "left_mean", "right_mean")
+TYPES = {
+    **dict.fromkeys((*TEXTS, "recipe", "verdict"), "str"),
+    **dict.fromkeys(NUMBERS, "float"),
+    **dict.fromkeys(("n", "comparisons"), "int"),
+    **dict.fromkeys(("unit", "ours", "reason", "about"), "str"),
+}
+"""The columns of `judge`, and their types."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +245,8 @@ def judge(
         _row(case, verdict, confidence, level / max(others, 1))
         for case, verdict, others in zip(cases, verdicts, still, strict=True)
     ]
-    return pd.DataFrame(told).join(table[["p", "p_adjusted"]]).reindex(columns=COLUMNS)
+    rows = pd.DataFrame(told).join(table[["p", "p_adjusted"]])
+    return rows.reindex(columns=list(TYPES)).astype(TYPES)
 
 
 def _is_later(recipe: str) -> bool:

@@ -1,17 +1,23 @@
 """The table of a claim, what makes it one that its study can answer, and verdicts that are kept."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
 from itertools import product
-from math import inf
+from math import inf, isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+import pandas as pd
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
 from lpreg.optim import COUPLINGS
-from lpreg.study.errors import unknown
+from lpreg.study.errors import FolderError, unknown
+from lpreg.study.files import replace
 from lpreg.study.tables import Name, Table, is_number, known, values
 
 if TYPE_CHECKING:
+    from lpreg.analysis.claims import Claim
     from lpreg.study.spec import Study
 
 KINDS = {
@@ -240,3 +246,94 @@ def _judged_by_what_chose(
                 f"cannot judge them by {claim.metric!r} as well: take the test part, or name one"
             )
     return None
+
+
+# ---- verdicts -----------------------------------------------------------------------------------
+
+
+def asked(study: "Study") -> tuple["Claim", ...]:
+    """The claims of a study as `lpreg.analysis.claims.judge` takes them."""
+    from lpreg.analysis.claims import Claim
+
+    trained = settings(study)
+    return tuple(
+        Claim(**dict(claim), recipes=tuple(recipes(claim, trained))) for claim in study.claims
+    )
+
+
+def verdicts(study: "Study", evidence: pd.DataFrame) -> pd.DataFrame:
+    """What the evidence says of the claims of a study.
+
+    Args:
+        study: which claims, under which recipes.
+        evidence: one row per member, what `lpreg.analysis.evidence.evidence` gives; any frame
+            without rows where nothing was run.
+
+    Returns:
+        What `judge` gives, with a column `kept`: whether the row was not run here, and is the one
+        that is kept with lpreg in the place of that.
+    """
+    from lpreg.analysis.claims import judge
+
+    shares = {data.name: data.split.test / data.split.train for data in study.data if _draws(data)}
+    rows = judge(asked(study), evidence, study.recipe_names, test_share=shares)
+    there = kept(study.name.removesuffix("-quick"))
+    key = ["name", "recipe", "kind", "metric"]
+    lacking = rows.loc[rows["verdict"] == "not run", key].merge(there[key])
+    found = lacking.merge(there).assign(kept=True).set_index(key)
+    told = rows.assign(kept=False).set_index(key)
+    told.loc[found.index, found.columns] = found
+    return told.reset_index()[[*rows.columns, "kept"]]
+
+
+def kept(name: str) -> pd.DataFrame:
+    """The verdicts that are kept with a study of the gallery, as `judge` gives them; without rows
+    where there are none."""
+    from lpreg.analysis.claims import TYPES
+
+    file = files("lpreg.study") / "gallery" / f"{name}.verdicts.json"
+    rows = json.loads(file.read_text("utf-8")) if file.is_file() else []
+    return pd.DataFrame(rows, columns=list(TYPES)).astype(TYPES)
+
+
+def keep(name: str, rows: pd.DataFrame, folder: Path | None = None) -> Path:
+    """Keep verdicts with a study of the gallery; those of other recipes that are kept stay.
+
+    Args:
+        name: of the study.
+        rows: what `verdicts` gives; what was not run is left out.
+        folder: where they are kept; the gallery in this installation.
+
+    Returns:
+        The file.
+
+    Raises:
+        FolderError: it cannot be written.
+    """
+    new = rows.loc[(rows["verdict"] != "not run") & ~rows["kept"]].drop(columns="kept")
+    old = kept(name)
+    old = old.loc[~old["recipe"].isin(new["recipe"])]
+    both = [*old.to_dict("records"), *new.to_dict("records")]
+    lines = ",\n".join(json.dumps(_plain(row), ensure_ascii=False) for row in both)
+    file = (folder or Path(str(files("lpreg.study") / "gallery"))) / f"{name}.verdicts.json"
+    try:
+        replace(file, lambda part: part.write_text(f"[\n{lines}\n]\n", "utf-8"))
+    except OSError as error:
+        raise FolderError(f"cannot write {file}: {error.strerror or error}") from None
+    return file
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row for JSON: numbers to six digits, infinity as a text and NaN as null."""
+    from lpreg.analysis.claims import NUMBERS
+
+    told: dict[str, Any] = dict(row)
+    for name in NUMBERS:
+        value = float(row[name])
+        told[name] = float(f"{value:.6g}") if isfinite(value) else str(value)
+    return {name: None if value == "nan" else value for name, value in told.items()}
+
+
+def _draws(data: Any) -> bool:
+    """Whether every seed draws a split of its own."""
+    return bool(getattr(data, "resample", False))
