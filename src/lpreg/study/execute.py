@@ -19,6 +19,7 @@ from lpreg.study import rows, workers
 from lpreg.study.checkpoint import StackCheckpoint
 from lpreg.study.errors import FolderError
 from lpreg.study.matched import measured
+from lpreg.study.measures import Kept, Lesson, measure
 from lpreg.study.member import Member, extend
 from lpreg.study.network import builder, dataset, network, samples
 from lpreg.study.plan import Agenda, Resources, Sizes, Stack, agenda, seconds
@@ -47,12 +48,13 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
     first = task.members[0]
     own = dataset(first.data)
     plain = network(first, own)
+    data, device = samples(first, own), task.checkpoint.device
     outcomes = train_stack(
         builder(plain),
         [member.run() for member in task.members],
-        samples(first, own),
+        data,
         first.training(),
-        Host(task.checkpoint.device, tick, task.checkpoint),
+        Host(device, tick, task.checkpoint),
     )
     names = list(select.select(builder(plain)(torch.Generator()), "weights"))
     pairs = list(zip(task.members, outcomes, strict=True))
@@ -61,13 +63,15 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
         rows.result(task.study, m, outcome, weights[m.id]) | {"unit": own.unit or None}
         for m, outcome in pairs
     ]
+    copies = {m.id: rows.snapshots(m, outcome) for m, outcome in pairs}
+    finished = [Kept(m, each.state, copies[m.id]) for m, each in pairs if each.status == "ok"]
     return Trained(
         results=rows.table(results),
         curves=rows.table([row for m, outcome in pairs for row in rows.curve(m, outcome)]),
         sparsity=rows.table([row for m, _ in pairs for row in rows.sparsity(m, weights[m.id])]),
-        measures=rows.table([], rows.MEASURES),
+        measures=measure(finished, Lesson(own, data, plain), device),
         weights=_kept(task, pairs, sum(w.numel() for w in weights[first.id].values())),
-        snapshots={k: v for m, outcome in pairs for k, v in rows.snapshots(m, outcome).items()},
+        snapshots={f"{m}/{name}": v for m, own in copies.items() for name, v in own.items()},
         network=plain,
     )
 

@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from lpreg.data import Dataset
 from lpreg.study.errors import FolderError, unknown
-from lpreg.study.kept import rebuild
-from lpreg.study.member import Member, members
+from lpreg.study.kept import opened, rebuild
+from lpreg.study.member import members
 from lpreg.study.network import dataset, samples
 from lpreg.study.store import Folder
 from lpreg.train import Samples, score
@@ -42,6 +41,13 @@ class Permutations:
         """The permutations of so many samples, (repeats, samples)."""
         random = np.random.default_rng(self.seed)
         return torch.from_numpy(random.permuted([range(samples)] * self.repeats, axis=1))
+
+
+class Importance(NamedTuple):
+    """How much worse a network gets without an input, (inputs,): mean over the permutations, sd."""
+
+    importance: np.ndarray
+    sd: np.ndarray
 
 
 @torch.no_grad()
@@ -108,11 +114,11 @@ def importances(
         member = planned[id]
         key = (member.data, member.recipe.inputs, member.split_seed)
         if key not in prepared:
-            prepared[key] = _prepared(member, how.samples)
-        names, tested = prepared[key]
-        rises = _importance(rebuild(place, id), tested, member.recipe.loss, how)
-        numbers = {"importance": rises.mean(1), "sd": _deviation(rises)}
-        tables.append(pd.DataFrame({"member": id, "input": names, **numbers}))
+            own = dataset(member.data)
+            prepared[key] = input_names(own), samples(member, own)
+        names, data = prepared[key]
+        numbers = importance_of(rebuild(place, id), data, member.recipe.loss, how)
+        tables.append(pd.DataFrame({"member": id, "input": names, **numbers._asdict()}))
     empty = pd.DataFrame(columns=["member", "input", "importance", "sd"])
     return pd.concat(tables, ignore_index=True) if tables else empty
 
@@ -125,11 +131,8 @@ def stored(folder: Folder) -> set[str]:
     """
     found: set[str] = set()
     for file in (folder.path / "weights").glob("*.safetensors"):
-        try:
-            with safe_open(file, "pt") as tensors:
-                found |= {name.partition("/")[0] for name in tensors.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise FolderError(f"{file} is damaged ({error})") from None
+        with opened(file) as tensors:
+            found |= {name.partition("/")[0] for name in tensors.keys()}  # noqa: SIM118
     return found
 
 
@@ -138,21 +141,26 @@ def input_names(dataset: Dataset) -> list[str]:
     return list(dataset.features) or [str(i) for i in range(dataset.x[0].numel())]
 
 
-def _prepared(member: Member, most: int) -> tuple[list[str], Samples]:
-    """Names of the inputs, and the first samples of the part."""
-    own = dataset(member.data)
-    told = samples(member, own)
-    x, y = told.parts[PART]
-    return input_names(own), replace(told, parts={PART: (x[:most], y[:most])})
+def importance_of(
+    model: nn.Module, data: Samples, loss: str, permutations: Permutations | None = None
+) -> Importance:
+    """The importances of all inputs of a trained network, in the measure that goes with its loss.
 
-
-def _importance(model: nn.Module, tested: Samples, loss: str, how: Permutations) -> np.ndarray:
-    """(inputs, repeats), in the member's own metric."""
-    there = tested.on("cpu", next(model.parameters()).dtype)
+    Args:
+        model: in evaluation mode, on the CPU.
+        data: that it was trained on, of which the first samples of `PART` are permuted.
+        loss: a name of `lpreg.train.LOSSES`.
+        permutations: how; the default `Permutations` when left out.
+    """
+    how = permutations or Permutations()
+    x, y = data.parts[PART]
+    few = replace(data, parts={PART: (x[: how.samples], y[: how.samples])})
+    there = few.on("cpu", next(model.parameters()).dtype)
     x, y = there.parts[PART]
     name, measure = score(loss)
     rises = importance(model, there.batch(x), y, measure, how.orders(len(y)))
-    return (there.unit**2 * rises if name == "mse" else -rises).double().numpy()
+    worse = (there.unit**2 * rises if name == "mse" else -rises).double().numpy()
+    return Importance(worse.mean(1), _deviation(worse))
 
 
 def _deviation(rises: np.ndarray) -> np.ndarray:

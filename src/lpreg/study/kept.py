@@ -1,8 +1,10 @@
 """Networks and snapshots from the tensors that a run folder keeps."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -110,25 +112,71 @@ def rebuild(folder: Folder, member: str, allow_code: bool = False) -> nn.Module:
             f"the networks in {folder} run the code of {network['kind']!r}; "
             "if you trust it, load them with allow_code=True"
         )
-    return _filled(network, state)
+    return filled(network, state)
 
 
 def _tensors(folder: Folder, kind: str, member: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A member's tensors of this kind by name, none if there are none, and what their file says."""
-    files = [folder.path / kind / f"{id}.safetensors" for id in folder.finished()]
+    files = [_file(folder, kind, id) for id in folder.finished()]
     for file in filter(Path.exists, files):
-        try:
-            with safe_open(file, "pt") as tensors:
-                names = [name for name in tensors.keys() if name.startswith(f"{member}/")]  # noqa: SIM118
-                if names:
-                    own = {name.partition("/")[2]: tensors.get_tensor(name) for name in names}
-                    return own, tensors.metadata()
-        except (SafetensorError, OSError) as error:
-            raise FolderError(f"{file} is damaged ({error})") from None
+        with opened(file) as tensors:
+            names = [name for name in tensors.keys() if name.startswith(f"{member}/")]  # noqa: SIM118
+            if names:
+                own = {name.partition("/")[2]: tensors.get_tensor(name) for name in names}
+                return own, tensors.metadata()
     return {}, {}
 
 
-def _filled(network: dict, state: dict[str, torch.Tensor]) -> nn.Module:
+def of_stack(
+    folder: Folder, kind: str, id: str
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, str]]:
+    """The tensors of a stack by member and name, and what their file says; nothing without a file.
+
+    Args:
+        folder: the run folder.
+        kind: "weights" or "snapshots".
+        id: of the stack.
+
+    Raises:
+        FolderError: the file is damaged.
+    """
+    file = _file(folder, kind, id)
+    if not file.exists():
+        return {}, {}
+    found: dict[str, dict[str, Tensor]] = {}
+    with opened(file) as tensors:
+        for key in tensors.keys():  # noqa: SIM118
+            member, _, name = key.partition("/")
+            found.setdefault(member, {})[name] = tensors.get_tensor(key)
+        return found, tensors.metadata()
+
+
+def network(folder: Folder, id: str) -> dict[str, Any] | None:
+    """What builds the network of a stack; None if none of its weights are kept. Raises as
+    `of_stack`."""
+    file = _file(folder, "weights", id)
+    if not file.exists():
+        return None
+    with opened(file) as tensors:
+        return json.loads(tensors.metadata()["network"])
+
+
+def _file(folder: Folder, kind: str, id: str) -> Path:
+    return folder.path / kind / f"{id}.safetensors"
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[Any]:
+    """A file of tensors to read from; raises as `of_stack`."""
+    try:
+        with safe_open(file, "pt") as tensors:
+            yield tensors
+    except (SafetensorError, OSError) as error:
+        raise FolderError(f"{file} is damaged ({error})") from None
+
+
+def filled(network: dict[str, Any], state: Mapping[str, Tensor]) -> nn.Module:
+    """A network with its last weights and buffers, in evaluation mode."""
     model = builder(network)(torch.Generator())
     model.to(next(iter(state.values())).dtype).load_state_dict(state)
     return model.eval()

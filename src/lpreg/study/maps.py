@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from lpreg import data
 from lpreg.analysis.weightmaps import Score, mean_magnitude, weight_map
+from lpreg.data import Dataset
 from lpreg.study.importance import input_names
 from lpreg.study.kept import snapshots
 from lpreg.study.member import Member
@@ -51,10 +53,14 @@ def inputs_of(member: Member) -> Inputs:
     """
     own = dataset(member.data)
     parts = data.split(own, member.data.split.model_dump(), member.split_seed)
-    constant = constant_inputs(parts["train"][0]).numpy()
+    return inputs_in(own, parts["train"][0])
+
+
+def inputs_in(own: Dataset, x: Tensor) -> Inputs:
+    """The inputs of a data set whose training part has the inputs x, (n, features...)."""
     each = own.x.shape[1:]
     shape = (each[-2], each[-1]) if len(each) > 1 and prod(each[:-2]) == 1 else (1, prod(each))
-    return Inputs(input_names(own), shape, constant)
+    return Inputs(input_names(own), shape, constant_inputs(x).numpy())
 
 
 def weight_maps(
@@ -74,11 +80,18 @@ def weight_maps(
     for member in which:
         if not member.recipe.snapshots:
             continue
-        epochs, copies = snapshots(folder, member=member.id)
-        first = next((name for name in copies if copies[name].ndim == 3), None)
-        if first is not None:
-            maps[member.id] = Maps(epochs, weight_map(copies[first], score))
+        found = map_of(*snapshots(folder, member=member.id), score)
+        if found is not None:
+            maps[member.id] = found
     return maps
+
+
+def map_of(
+    epochs: np.ndarray, copies: Mapping[str, np.ndarray], score: Score = mean_magnitude
+) -> Maps | None:
+    """The weight maps of the first matrix among copies of tensors (k, *shape), if there is one."""
+    first = next((name for name in copies if copies[name].ndim == 3), None)
+    return None if first is None else Maps(epochs, weight_map(copies[first], score))
 
 
 def long(maps: Mapping[str, Maps], inputs: Inputs) -> pd.DataFrame:

@@ -115,9 +115,9 @@ def curve(member: Member, outcome: Outcome) -> list[Row]:
 
 
 def snapshots(member: Member, outcome: Outcome) -> dict[str, np.ndarray]:
-    """The copies of chosen tensors: "member/parameter" -> (k, *shape), "member/epoch" -> (k,)."""
-    copies = {f"{member.id}/{k}": v for k, v in outcome.snapshots.items() if k != "step"}
-    return copies | {f"{member.id}/epoch": _epochs(outcome.snapshots, member)} if copies else {}
+    """The copies of chosen tensors: parameter -> (k, *shape), "epoch" -> (k,); perhaps none."""
+    copies = {name: values for name, values in outcome.snapshots.items() if name != "step"}
+    return copies | {"epoch": _epochs(outcome.snapshots, member)} if copies else {}
 
 
 def sparsity(member: Member, weights: Mapping[str, Tensor]) -> list[Row]:

@@ -11,7 +11,7 @@ command goes on.
 import fcntl
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -132,7 +132,7 @@ class Folder:
         Raises:
             FolderError: a file of a finished stack is missing or damaged.
         """
-        tables = {id: self._table(id, "results") for id in self.finished()}
+        tables = {id: self.table(id, "results") for id in self.finished()}
         for id in tables:
             for kind in ("curves", "sparsity", "measures"):
                 if kind != "measures" or self.is_measured(id):
@@ -141,17 +141,12 @@ class Folder:
 
     def read(self) -> Frames:
         """All that is stored; raises as `stored`, or when there is no study."""
-        study = self.study()
-        if study is None:
-            raise FolderError(f"{self} holds no study; train one with: lpreg run shapes --quick")
-        frames = {kind: self._frame(kind) for kind in TABLES}
-        order = {member.id: i for i, member in enumerate(members(study))}
-        return Frames(**{
-            kind: frame.assign(_=frame["member"].map(order))
-            .sort_values("_", kind="stable", ignore_index=True)
-            .drop(columns="_")
-            for kind, frame in frames.items()
-        })  # fmt: skip
+        study = self._held()
+        return Frames(**{kind: _frame(study, kind, self._tables(kind)) for kind in TABLES})
+
+    def measures(self, more: Iterable[pa.Table] = ()) -> pd.DataFrame:
+        """The measures that are stored and some more, as `read` gives them; raises as `read`."""
+        return _frame(self._held(), "measures", [*self._tables("measures"), *more])
 
     def finished(self) -> list[str]:
         """The ids of the stacks whose results are stored."""
@@ -164,15 +159,18 @@ class Folder:
     def _file(self, id: str, kind: str) -> Path:
         return self.path / kind / f"{id}.parquet"
 
-    def _frame(self, kind: str) -> pd.DataFrame:
-        there = [id for id in self.finished() if kind != "measures" or self.is_measured(id)]
-        tables = [self._table(id, kind) for id in there]
-        if not tables:
-            empty = {"measures": rows.MEASURES}.get(kind, ("member",))
-            return rows.table([], empty).to_pandas()
-        return pa.concat_tables(tables, promote_options="default").to_pandas()
+    def _held(self) -> Study:
+        study = self.study()
+        if study is None:
+            raise FolderError(f"{self} holds no study; train one with: lpreg run shapes --quick")
+        return study
 
-    def _table(self, id: str, kind: str) -> pa.Table:
+    def _tables(self, kind: str) -> list[pa.Table]:
+        there = [id for id in self.finished() if kind != "measures" or self.is_measured(id)]
+        return [self.table(id, kind) for id in there]
+
+    def table(self, id: str, kind: str) -> pa.Table:
+        """A table of a finished stack; raises as `stored`."""
         return self._checked(
             id, kind, lambda file: pq.read_table(file, page_checksum_verification=True)
         )
@@ -276,6 +274,16 @@ class Folder:
             raise FolderError(
                 f"cannot write to {self}: {error.strerror or error}; choose another with --out"
             ) from None
+
+
+def _frame(study: Study, kind: str, tables: Sequence[pa.Table]) -> pd.DataFrame:
+    """Tables of one kind as one frame, members in the order of the study."""
+    if not tables:
+        return rows.table([], {"measures": rows.MEASURES}.get(kind, ("member",))).to_pandas()
+    frame = pa.concat_tables(tables, promote_options="default").to_pandas()
+    order = {member.id: i for i, member in enumerate(members(study))}
+    ranked = frame.assign(_=frame["member"].map(order))
+    return ranked.sort_values("_", kind="stable", ignore_index=True).drop(columns="_")
 
 
 def read(folder: str | Path) -> Frames:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lpreg.train.evaluation import Evaluation
 from lpreg.train.metrics import LOSSES, score
 from lpreg.train.recipe import Outcome, Recipe
 from lpreg.train.samples import Samples
@@ -26,8 +27,7 @@ class Record:
         self._rows: list[dict[str, Tensor]] = []
         name, measure = score(recipe.loss)
         measures = {"loss": LOSSES[recipe.loss], name: measure}
-        self._measures = {k: stack.each(each, shared=True) for k, each in measures.items()}
-        self._units = {"mse": samples.unit**2}
+        self._evaluation = Evaluation(stack, samples, measures)
 
     def look(self, step: int) -> None:
         """What the recipe asks for after this many steps."""
@@ -41,8 +41,8 @@ class Record:
         self._stack.model.eval()
         row = {}
         for part in self._samples.parts:
-            for name, mean in self._means(part).items():
-                row[f"{part}_{name}"] = mean * self._units.get(name, 1.0)
+            for name, mean in self._evaluation.means(part).items():
+                row[f"{part}_{name}"] = mean
         weights = self._stack.flat[:, : self._stack.weights]
         row["zeros"] = (weights == 0).sum(1)
         row["penalty_value"] = torch.zeros_like(row["train_loss"])
@@ -52,16 +52,6 @@ class Record:
         self._steps.append(step)
         self._rows.append({name: values.cpu() for name, values in row.items()})
         self._stack.model.train()
-
-    def _means(self, part: str) -> dict[str, Tensor]:
-        """The measures over a whole part, from those of its pieces."""
-        samples = len(self._samples.parts[part][1])
-        means = dict.fromkeys(self._measures, torch.zeros(()))
-        for x, y in self._samples.pieces(part):
-            outputs = self._stack(x, shared=True)
-            for name, measure in self._measures.items():
-                means[name] = means[name] + measure(outputs, y) * (len(y) / samples)
-        return means
 
     def saved(self) -> dict[str, Tensor]:
         """All that was measured, (evaluations, members)."""
