@@ -45,11 +45,15 @@ def test_holm_by_hand():
 
 
 def test_equivalence_by_hand():
-    """-1, 0, 0, 1 within 1: se = 0.4082483, t = (0 + 1) / se = 2.4494897 at both bounds.
+    """0, 1, 1, 2 within 2: se = 0.4082483, t = (2 - 1) / se = 2.4494897 at the nearer bound.
 
-    a = arctan(t / sqrt 3) = 0.9553166, sin a cos a = 0.4714045: p = 0.0458615.
+    a = arctan(t / sqrt 3) = 0.9553166, sin a cos a = 0.4714045: p = 0.0458615. Resampled as above,
+    t = sqrt 3, a = pi / 4, sin a cos a = 1 / 2: p = 1/4 - 1 / (2 pi) = 0.0908451.
     """
-    assert equivalence([-1, 0, 0, 1], 1) == pytest.approx(0.0458615, abs=1e-6)
+    for side in (1, -1):
+        differences = [0, side, side, 2 * side]
+        assert equivalence(differences, 2) == pytest.approx(0.0458615, abs=1e-6)
+        assert equivalence(differences, 2, test_share=0.25) == pytest.approx(0.0908451, abs=1e-6)
 
 
 @pytest.mark.parametrize("bound", [-0.3, 0.0, 0.7])
