@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from math import isnan
+from math import isinf, isnan
 from pathlib import Path
 from time import monotonic
 from typing import Self
@@ -168,6 +168,46 @@ def print_tables(folder: Folder, markdown: bool = False) -> Frames:
     return frames
 
 
+def print_verdicts(rows: pd.DataFrame, markdown: bool = False) -> None:
+    """The claims of a study that were judged, and how many were not; nothing without claims."""
+    if rows.empty:
+        return
+    told = rows.loc[rows["verdict"] != "not run"]
+    print("### Claims\n" if markdown else "claims")
+    if len(told):
+        _print(_claims(told), markdown)
+        print()
+    lacking = len(rows) - len(told)
+    print(f"{lacking} of {len(rows)} were not run" if lacking else f"all {len(rows)} were judged")
+
+
+def print_all_verdicts(rows: pd.DataFrame, markdown: bool = False) -> None:
+    """The claims of several studies, judged or not."""
+    for (study, folder), group in rows.groupby(["study", "folder"], sort=False):
+        where = folder or "not run"
+        print(f"### {study} ({where})\n" if markdown else f"{study} ({where})")
+        _print(_claims(group, source=True), markdown)
+        print()
+    counts = rows["verdict"].value_counts()
+    print(", ".join(f"{counts[name]} {name}" for name in counts.index) or "no claims")
+
+
+def _claims(rows: pd.DataFrame, source: bool = False) -> Table:
+    table = _table("verdict", "claim", *["source"] * source, "published", "recipe", "ours", "n")
+    for row in rows.to_dict("records"):
+        verdict = row["verdict"] + " (kept)" * row["kept"]
+        start = [verdict, row["text"], *[row["source"]] * source, row["published"], row["recipe"]]
+        table.add_row(*start, row["ours"] or row["reason"], _repetitions(row))
+    return table
+
+
+def _repetitions(row: dict) -> str:
+    """Seeds, and how many an open claim would need."""
+    if row["verdict"] != "inconclusive" or isnan(row["needed"]):
+        return f"{row['n']}" if row["n"] else ""
+    return f"{row['n']} of " + ("∞" if isinf(row["needed"]) else f"{row['needed']:,.0f}")
+
+
 def print_first_layers(layers: pd.DataFrame, rule: str, markdown: bool = False) -> None:
     """When loss and maps converge and which inputs are read, for every recipe and model."""
     for place, group in layers.groupby(["recipe", "data", "model"], sort=False):
@@ -318,14 +358,19 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+TEXTS = {"arm", "study", "title", "recipe", "data", "model"}
+TEXTS |= {"verdict", "claim", "source", "published", "ours"}
+"""Columns that stand at the left."""
+
+
 def _table(*columns: str) -> Table:
     space = 2 if _console().width >= WIDE else 1
     table = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, space - 1, 0, 0)
     )
     for column in columns:
-        text = column in ("arm", "study", "title", "recipe", "data", "model")
-        table.add_column(column, justify="left" if text else "right", no_wrap=column == "arm")
+        justify = "left" if column in TEXTS else "right"
+        table.add_column(column, justify=justify, no_wrap=column in ("arm", "verdict"))
     return table
 
 

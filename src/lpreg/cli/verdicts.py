@@ -1,0 +1,158 @@
+"""`lpreg verdicts`: every claim of every study at hand, what was published, and what we find."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lpreg.analysis.claims import sentence
+from lpreg.analysis.evidence import evidence
+from lpreg.data import DataError
+from lpreg.report.html import Html, element, join
+from lpreg.report.page import Entry, page, section
+from lpreg.report.tables import Cell, Column, Row, numbers, table, words
+from lpreg.report.verdicts import SYMBOLS, badge, claim_id
+from lpreg.study import claims, measures, sources
+from lpreg.study.errors import FolderError
+from lpreg.study.files import replace
+from lpreg.study.spec import Study
+from lpreg.study.store import Folder
+
+FILE = "verdicts.html"
+
+
+def judged(folder: Folder) -> pd.DataFrame:
+    """What a run folder says of the claims of its study: what `claims.verdicts` gives.
+
+    Raises:
+        FolderError: the folder holds no study, or is damaged.
+    """
+    study, frames = folder.study(), folder.read()
+    assert study is not None
+    if frames.results.empty or not study.claims:
+        return claims.verdicts(study, frames.results)
+    try:
+        measured = measures.complete(folder.path)
+    except DataError as error:
+        print(f"lpreg: some measures are missing: {error}", file=sys.stderr)
+        measured = frames.measures
+    told = evidence(frames.results, frames.curves, measured, frames.sparsity)
+    return claims.verdicts(study, told)
+
+
+def gather(folders: Sequence[Folder], gallery: bool) -> pd.DataFrame:
+    """The verdicts of run folders, one row per folder, claim and recipe.
+
+    Args:
+        folders: of the studies.
+        gallery: whether those claims of the gallery that no folder asks are to be listed too.
+
+    Returns:
+        What `claims.verdicts` gives, with `study` (its title), and `folder`, "" without one.
+    """
+    tables, there = [], set()
+    for folder in folders:
+        study, rows = folder.study(), judged(folder)
+        assert study is not None
+        name = study.name.removesuffix("-quick")
+        there |= {(name, *row) for row in zip(rows["name"], rows["recipe"], strict=True)}
+        tables.append(_titled(rows, study, folder.path))
+    for name in sources.gallery() if gallery else ():
+        study = sources.find(name)[0]
+        rows = claims.verdicts(study, pd.DataFrame())
+        pairs = zip(rows["name"], rows["recipe"], strict=True)
+        absent = [(name, *pair) not in there for pair in pairs]
+        tables.append(_titled(rows.loc[absent], study, None))
+    found = [each for each in tables if len(each)]
+    return pd.concat(found, ignore_index=True) if found else tables[0]
+
+
+def _titled(rows: pd.DataFrame, study: Study, folder: Path | None) -> pd.DataFrame:
+    quick = ", quick" if study.name.endswith("-quick") else ""
+    title = (study.head.title or study.name) + quick
+    return rows.assign(study=title, folder="" if folder is None else str(folder))
+
+
+def keep(folders: Iterable[Folder]) -> list[Path]:
+    """Keep the verdicts of run folders with the studies of the gallery that they hold.
+
+    Raises:
+        FolderError: a folder holds another study, or the gallery cannot be written.
+    """
+    files = []
+    for folder in folders:
+        study, rows = folder.study(), judged(folder)
+        if study is None or study.name not in sources.gallery():
+            raise FolderError(f"{folder} holds no study of the gallery: its verdicts are not kept")
+        files.append(claims.keep(study.name, rows))
+    return files
+
+
+def write(rows: pd.DataFrame, file: Path) -> None:
+    """Write the verdicts as one page.
+
+    Raises:
+        FolderError: it cannot be written.
+    """
+    groups = list(rows.groupby(["study", "folder"], sort=False))
+    parts = [_study(i, str(key[0]), each, file.parent) for i, (key, each) in enumerate(groups)]
+    contents = [Entry(f"study-{i}", str(key[0])) for i, (key, _) in enumerate(groups)]
+    intro = element("p", "What the documents claim, and what the results at hand say of it.")
+    text = page("Verdicts", join(_tally(rows), parts), subtitle=intro, contents=contents)
+    try:
+        replace(file, lambda part: part.write_text(text, "utf-8"))
+    except OSError as error:
+        raise FolderError(f"cannot write {file}: {error.strerror or error}") from None
+
+
+def _tally(rows: pd.DataFrame) -> Html:
+    counts = rows["verdict"].value_counts()
+    items = [element("li", badge(each, counts[each])) for each in SYMBOLS if each in counts]
+    return element("ul", items, class_="tally", aria_label="How many of each verdict")
+
+
+def _study(number: int, title: str, rows: pd.DataFrame, home: Path) -> Html:
+    folder = rows["folder"].iloc[0]
+    report = _report(folder, home)
+    recipes = list(rows["recipe"].unique())
+    told = [
+        row | {"link": f"{report}#{claim_id(recipes.index(row['recipe']), row['name'])}"}
+        if report
+        else row
+        for row in rows.to_dict("records")
+    ]
+    where = f"From {folder}. " if folder else "It was not run."
+    link = element("a", "Its report", href=report) if report else None
+    grid = table(f"claims-{number}", f"Claims of {title}", COLUMNS, told)
+    return section(f"study-{number}", title, element("p", where, link, class_="quiet"), grid)
+
+
+def _report(folder: str, home: Path) -> str | None:
+    """Where the report of a folder is, from the page; None without one."""
+    if not folder or not (Path(folder) / "report.html").exists():
+        return None
+    return Path(os.path.relpath(Path(folder) / "report.html", home)).as_posix()
+
+
+def _verdict(row: Row) -> Cell:
+    """The badge, which leads to the claim in the report."""
+    mark = badge(row["verdict"])
+    shown = element("a", mark, href=row["link"]) if "link" in row else mark
+    return Cell(
+        join(shown, element("span", " kept", class_="quiet small") if row["kept"] else None)
+    )
+
+
+COLUMNS = (
+    words("claim", "text", "text wrap"),
+    words("source", "source"),
+    words("published", "published", "text wrap"),
+    words("recipe", "recipe"),
+    Column("verdict", ("verdict",), _verdict, "text"),
+    words("ours", "ours"),
+    numbers("n", "n"),
+    Column("in words", ("sentence",), lambda row: Cell(sentence(row)), "text wrap"),
+    words("how the published figure came about", "note", "text wrap"),
+)
