@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from lpreg.analysis import chosen
+from lpreg.analysis import chosen, loss_epochs
 from lpreg.figures.style import TEXT, number, save, stem
 
 BOLD = 1.7
@@ -34,6 +34,12 @@ PLAIN: dict[str, Any] = {
     "color": "#CC79A7",
     "linestyle": (0, (6, 1, 1, 1)),
     "linewidth": 1.1,
+}
+MARK: dict[str, Any] = {
+    "label": "median epoch of convergence",
+    "color": "#009E73",
+    "linestyle": "-",
+    "linewidth": 1.3,
 }
 
 
@@ -59,11 +65,16 @@ def frame(frames: Frames) -> pd.DataFrame:
 
     Returns:
         One row per member, epoch and part: `data`, `recipe`, `model`, `arm`, `lam`, `seed`,
-        `status`, `epoch`, `part`, `loss` (task loss) and, in a classification, `accuracy`.
+        `status`, `converged` (the epoch in which the task loss on the training part did, NaN if it
+        did not), `epoch`, `part`, `loss` (task loss) and, in a classification, `accuracy`.
     """
-    about = ["data", "recipe", "model", "arm", "lam", "seed", "status"]
-    members = frames.results.loc[chosen(frames.results), ["member", *about]]
-    curves = members.merge(frames.curves, on="member")
+    about = ["data", "recipe", "model", "arm", "lam", "seed", "status", "converged"]
+    best = frames.results.loc[chosen(frames.results)]
+    own = frames.curves.loc[frames.curves["member"].isin(best["member"])]
+    found = loss_epochs(best, own).set_index("member")
+    settled = found["epoch"].where(found["converged"].astype(bool))
+    members = best.assign(converged=best["member"].map(settled))[["member", *about]]
+    curves = members.merge(own, on="member")
     metrics = [metric for metric in ("loss", "accuracy") if f"val_{metric}" in curves]
     parts = [
         curves[[*about, "epoch"]].assign(
@@ -103,6 +114,9 @@ def draw(frame: pd.DataFrame) -> Figure:
                 axes.plot(means["none"]["val"], **PLAIN)
             for part, mean in means.get(arm, {}).items():
                 axes.plot(mean, linewidth=BOLD, **PARTS[part])
+            epoch = settled(members)
+            if metric == "loss" and epoch is not None:
+                axes.plot([epoch, epoch], [0, 1], transform=axes.get_xaxis_transform(), **MARK)
             if row == 0:
                 _name(axes, arm, members)
     _head(figure, page, frame)
@@ -176,6 +190,14 @@ class Page:
 
 
 NOTHING = pd.Series(dtype=float)
+
+
+def settled(members: pd.DataFrame) -> float | None:
+    """The median epoch in which the members of an arm converged, diverged ones left out; None when
+    no more than half of them did."""
+    seeds = members.loc[members["status"] == "ok"].drop_duplicates("seed")
+    median = seeds["converged"].fillna(np.inf).median()
+    return float(median) if np.isfinite(median) else None
 
 
 def _means(frame: pd.DataFrame, metric: str) -> dict[str, dict[str, pd.Series]]:
@@ -258,6 +280,7 @@ def _head(figure: Figure, page: Page, frame: pd.DataFrame) -> None:
     seeds = frame["seed"].nunique()
     lines += [Line2D([], [], color="0.5", linewidth=FAINT, label=f"one of {seeds} seeds")]
     lines += [Line2D([], [], **PLAIN)] if "none" in set(frame["arm"]) else []
+    lines += [Line2D([], [], **MARK)] if frame["converged"].notna().any() else []
     figure.legend(
         handles=lines,
         loc="upper left",

@@ -98,9 +98,9 @@ def needing(columns: Sequence[str], *tables: str) -> Callable[[Frame], Frame]:
         @wraps(frame)
         def guarded(evidence: Evidence) -> pd.DataFrame:
             if any(getattr(evidence, table).empty for table in tables):
-                return pd.DataFrame(columns=columns)
+                return pd.DataFrame(columns=list(columns))
             rows = frame(evidence)
-            return rows.reindex(columns=columns).reset_index(drop=True)
+            return rows.reindex(columns=list(columns)).reset_index(drop=True)
 
         return guarded
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
@@ -12,15 +11,18 @@ from lpreg.figures.style import (
     TEXT,
     legend,
     light,
+    log_rule,
     logarithmic,
     looks,
     menu,
+    packed,
     panels,
     rule,
     strength,
     thin,
     title,
     web,
+    words,
 )
 
 COLUMNS = [*ABOUT, "epoch", "n", "task", "total", "metric", "score"]
@@ -89,7 +91,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
     buttons = []
     for metric, label in (("task", "task loss"), ("total", "total loss"), ("score", "")):
         axis = {f"yaxis.{key}": value for key, value in _axis(frame, metric).items()}
-        values = [light(rows[metric]) for rows in curves.values()]
+        values = [packed(light(rows[metric])) for rows in curves.values()]
         label = label or str(frame["metric"].iloc[0])
         buttons.append({"label": label, "method": "update", "args": [{"y": values}, axis]})
     figure.update_layout(
@@ -102,11 +104,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
 
 
 def _label(frame: pd.DataFrame, metric: str) -> str:
-    return SHOWN[metric].replace("accuracy", _words(str(frame["metric"].iloc[0])))
-
-
-def _words(metric: str) -> str:
-    return {"mse": "mean squared error"}.get(metric, metric)
+    return SHOWN[metric].replace("accuracy", words(frame))
 
 
 def _is_log(frame: pd.DataFrame, metric: str) -> bool:
@@ -135,14 +133,13 @@ def _scale(frame: pd.DataFrame, metric: str) -> dict[str, Any]:
 
 def _axis(frame: pd.DataFrame, metric: str) -> dict[str, Any]:
     """What a button changes about the axis."""
-    log = _is_log(frame, metric)
-    ends = _range(frame, metric)
-    return {
-        "title.text": _label(frame, metric),
-        "type": "log" if log else "linear",
-        "range": list(np.log10(ends)) if log else list(ends),
-        "tickformat": ".0%" if _label(frame, metric).startswith("accuracy") else "",
-    }
+    low, high = _range(frame, metric)
+    about = {"title.text": _label(frame, metric)}
+    if _is_log(frame, metric):
+        return {**about, **log_rule(low, high), "tickmode": "array"}
+    accuracy = metric == "score" and frame["metric"].iloc[0] == "accuracy"
+    form = {"tickmode": "auto", "tickformat": ".1%" if accuracy else ""}
+    return {**about, "type": "linear", "range": [low, high], **form}
 
 
 def _nested(axis: dict[str, Any]) -> dict[str, Any]:

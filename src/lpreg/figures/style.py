@@ -6,6 +6,7 @@ from the other arms of that colour, and all of them apart in grey print.
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
@@ -58,7 +59,7 @@ MARKS = {  # the same of marks, by colour
 }
 GRID = "rgba(128, 128, 128, 0.25)"  # seen on white and on black
 CLEAR = "rgba(0, 0, 0, 0)"
-POINTS = 100  # of a line on the page: more cannot be seen, and would only make it heavy
+POINTS = 150  # of a line on the page: more cannot be seen, and would only make it heavy
 
 
 class Look(NamedTuple):
@@ -218,6 +219,22 @@ def logarithmic(axis: Axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def percent(axis: Axis) -> None:
+    """An axis of shares."""
+    axis.set_major_formatter(lambda share, _: f"{100 * share:.3g} %")
+
+
+def scored(axis: Axis, frame: pd.DataFrame) -> None:
+    """An axis of the accuracy or the squared error that a frame holds."""
+    if frame["metric"].iloc[0] == "accuracy":
+        percent(axis)
+
+
+def words(frame: pd.DataFrame) -> str:
+    """What the `metric` of a frame is called."""
+    return "accuracy" if frame["metric"].iloc[0] == "accuracy" else "squared error"
+
+
 def legend(figure: Figure, axes: Axes) -> None:
     """The arms, on the right of the page; each is named once."""
     handles, labels = axes.get_legend_handles_labels()
@@ -260,6 +277,7 @@ def web(height: int, **layout: Any) -> go.Figure:
             "x": 0,
             "itemwidth": 36,
             "entrywidth": 84,
+            "tracegroupgap": 0,
             "font": {"size": 12},
         },
     )
@@ -271,6 +289,16 @@ def rule(**axis: Any) -> dict[str, Any]:
     """An axis of a figure for the page."""
     colour = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID}
     return {**colour, "automargin": True, "zeroline": False, "tickfont": {"size": 12}, **axis}
+
+
+def log_rule(low: float, high: float, **axis: Any) -> dict[str, Any]:
+    """A logarithmic axis from here to there, for the page: its type, range and ticks."""
+    powers = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    steps = (1.0, 3.0) if high / low < 1000 else (1.0,)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    ends = [float(np.log10(low)), float(np.log10(high))]
+    known = {"type": "log", "range": ends, "tickvals": ticks}
+    return {**known, "ticktext": [number(tick) for tick in ticks], **axis}
 
 
 def menu(buttons: Sequence[Mapping[str, Any]], **where: Any) -> dict[str, Any]:
@@ -297,6 +325,15 @@ def menu(buttons: Sequence[Mapping[str, Any]], **where: Any) -> dict[str, Any]:
 def thin(rows: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
     """At most about so many rows, evenly spaced, the last among them."""
     return rows.iloc[:: -ceil(len(rows) / points)].iloc[::-1]
+
+
+def packed(values: ArrayLike) -> dict[str, Any]:
+    """The same where Plotly leaves them as text: in what a button or a slider changes."""
+    array = np.ascontiguousarray(values if isinstance(values, np.ndarray) else light(values))
+    names = {"float32": "f4", "int32": "i4", "uint8": "u1"}
+    shape = {"shape": ", ".join(map(str, array.shape))} if array.ndim > 1 else {}
+    text = b64encode(array.tobytes()).decode("ascii")
+    return {"dtype": names[str(array.dtype)], "bdata": text, **shape}
 
 
 def light(values: ArrayLike) -> np.ndarray:

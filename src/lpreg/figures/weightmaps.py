@@ -89,7 +89,7 @@ def draw(frame: pd.DataFrame, shape: Shape) -> Figure:
 
 def _grid(arms: Sequence[Film], frame: pd.DataFrame, shape: Shape) -> Figure:
     """Rows are arms, columns are epochs."""
-    shown = _few(sorted(frame["epoch"].unique()))
+    shown = few(sorted(frame["epoch"].unique()))
     tile, gap, between = 0.74, 0.05, 0.12
     left = EDGE + max(1.35, *(1.25 * LETTER * len(film.arm) for film in arms)) + 0.1
     top = HEAD + 0.25
@@ -160,9 +160,9 @@ def _legend(axes: Axes, frame: pd.DataFrame, some_settled: bool) -> None:
         axes.text(EDGE + 2.63, 0.67, text, **write)
 
 
-def _few(epochs: Sequence[float]) -> list[float]:
-    """At most `MOST` of them, evenly spread, with both ends."""
-    spread = np.linspace(0, len(epochs) - 1, min(MOST, len(epochs)))
+def few(epochs: Sequence[float], most: int = MOST) -> list[float]:
+    """At most so many of them, evenly spread, with both ends."""
+    spread = np.linspace(0, len(epochs) - 1, min(most, len(epochs)))
     return [epochs[i] for i in spread.round().astype(int)]
 
 
