@@ -151,6 +151,7 @@ def run(order: Order, watch: Watch) -> list[str]:
     with order.folder.locked():
         study, work, _ = order.survey()
         if not work.todo:
+            order.folder.restate(study)
             return []
         order.folder.begin(study, work.plan, environment(order.resources))
         return _train_all(order, study, work.todo, watch)

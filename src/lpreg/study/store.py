@@ -221,6 +221,13 @@ class Folder:
             stacks = [stack.as_json() for stack in plan]
             self._write("plan.json", json.dumps({"stacks": stacks}, indent=1) + "\n")
 
+    def restate(self, study: Study) -> None:
+        """Write the study where it says more than the one that is held: claims, or more arms of
+        which nothing is asked yet; to be called in `locked`."""
+        if study != self.study():
+            with self._writing():
+                self._write("study.toml", dump(study))
+
     def add(self, stack: Stack, trained: Trained) -> None:
         """Store a finished stack."""
         metadata = {"network": json.dumps(trained.network)}
