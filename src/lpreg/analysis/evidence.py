@@ -84,6 +84,7 @@ METRICS = {
     "removed_shuffled": Metric("shuffled inputs removed", unit="inputs"),
     "removed_constant": Metric("constant inputs removed", unit="inputs"),
     "latitude_rank": Metric("rank of latitude in the weight map, 1 the brightest"),
+    "latitude_importance": Metric("rank of latitude by permutation importance, 1 the highest"),
 }
 """What a claim may be about: columns of `evidence`. Gaps of a regression are those of its squared
 errors, test or validation less training."""

@@ -14,13 +14,14 @@ A measure is a number of one member, in some of its tensors and at some value wh
 | `latitude_rank` | weight map: 1 when no input is brighter than this one | |
 | `importance`, `importance_sd` | permutation importance of an input | its number |
 | `agreement` | rank correlation of weight map and importance | |
+| `latitude_importance` | importances: 1 when no input is more important than this one | |
 
 Weight maps are those of recipes that keep snapshots of the first layer; importances are measured
 where there are maps of at most `FEW` inputs. Of members that diverged nothing is measured.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -34,19 +35,21 @@ import torch
 from torch import Tensor, nn
 
 from lpreg import models
-from lpreg.analysis import sparsity
+from lpreg.analysis import ensemble, sparsity
 from lpreg.analysis.convergence import map_convergence
+from lpreg.analysis.tables import CELL, KNOBS
 from lpreg.analysis.weightmaps import agreement, removals
 from lpreg.data import Dataset
 from lpreg.select import select
 from lpreg.study import kept, rows
 from lpreg.study.errors import FolderError
 from lpreg.study.importance import importance_of
-from lpreg.study.maps import Maps, inputs_in, map_of
+from lpreg.study.importance import stored as kept_members
+from lpreg.study.maps import inputs_in, map_of
 from lpreg.study.member import Member, members
 from lpreg.study.network import builder, dataset, samples
 from lpreg.study.store import Folder
-from lpreg.train import DTYPES, PRECISIONS, Samples, score
+from lpreg.train import DTYPES, PRECISIONS, Build, Recipe, Samples, score
 from lpreg.train.evaluation import Evaluation, trained
 
 FEW = 100
@@ -85,12 +88,22 @@ class Lesson:
 
     dataset: Dataset
     samples: Samples
-    network: Mapping[str, Any]
+    network: dict[str, Any]
+
+    @property
+    def build(self) -> Build:
+        """Makes the network."""
+        return builder(self.network)
+
+    def on(self, device: str, recipe: Recipe, parts: Iterable[str]) -> Samples:
+        """Some parts there, as a network sees them."""
+        few = replace(self.samples, parts={part: self.samples.parts[part] for part in parts})
+        return few.on(device, DTYPES[recipe.dtype])
 
 
 def measure(stack: Sequence[Kept], lesson: Lesson, device: str = "cpu") -> pa.Table:
     """The rows of `measures` of finished members of a stack; `device` runs the pruned networks."""
-    model = builder(dict(lesson.network))(torch.Generator())
+    model = lesson.build(torch.Generator())
     names = list(select(model, "weights"))
     is_chain = _is_chain(model, names)
     found = []
@@ -129,12 +142,10 @@ def _pruned(stack: Sequence[Kept], lesson: Lesson, device: str) -> list[list[Num
     first = stack[0].member
     recipe = first.training()
     name, mean = score(recipe.loss)
-    parts = {part: lesson.samples.parts[part] for part in PARTS}
-    seen = replace(lesson.samples, parts=parts).on(device, DTYPES[recipe.dtype])
+    seen = lesson.on(device, recipe, PARTS)
     found: list[list[Number]] = [[] for _ in stack]
     with PRECISIONS[recipe.precision].training(device):
-        build = builder(dict(lesson.network))
-        networks = trained(build, [each.state for each in stack], recipe, device)
+        networks = trained(lesson.build, [each.state for each in stack], recipe, device)
         evaluation = Evaluation(networks, seen, {name: mean})
         weights = networks.flat[:, : networks.weights]
         convolutional = any(len(shape) > 2 for shape in networks.shapes.values())
@@ -198,20 +209,28 @@ def _first_layer(each: Kept, lesson: Lesson) -> Iterator[Number]:
         yield name, None, None, gone
         yield name.replace("removed", "inputs"), None, None, there[name]
     if "latitude" in inputs.names and maps.scores[-1].any():
-        brighter = maps.scores[-1] > maps.scores[-1][inputs.names.index("latitude")]
-        yield "latitude_rank", None, None, 1 + int(brighter.sum())
+        yield "latitude_rank", None, None, _rank("latitude", inputs.names, maps.scores[-1])
     if len(inputs.names) <= FEW:
-        yield from _needs(each, lesson, maps)
+        yield from _needs(each, lesson, inputs.names, maps.scores[-1])
 
 
-def _needs(each: Kept, lesson: Lesson, maps: Maps) -> Iterator[Number]:
-    """Which inputs a member needs, and whether its weight map says so."""
-    model = kept.filled(dict(lesson.network), each.state)
+def _rank(name: str, names: Sequence[str], scores: np.ndarray) -> int:
+    """The place of an input among all by its score, the largest first; ties share the best."""
+    return 1 + int((scores > scores[names.index(name)]).sum())
+
+
+def _needs(
+    each: Kept, lesson: Lesson, names: Sequence[str], scores: np.ndarray
+) -> Iterator[Number]:
+    """Which inputs a member needs, and whether the scores of its weight map say so."""
+    model = kept.filled(lesson.network, each.state)
     needs = importance_of(model, lesson.samples, each.member.recipe.loss)
     for i, (mean, sd) in enumerate(zip(*needs, strict=True)):
         yield "importance", None, i, mean
         yield "importance_sd", None, i, sd
-    yield "agreement", None, None, agreement(maps.scores[-1], needs.importance)
+    yield "agreement", None, None, agreement(scores, needs.importance)
+    if "latitude" in names:
+        yield "latitude_importance", None, None, _rank("latitude", names, needs.importance)
 
 
 def complete(folder: str | Path, *, allow_code: bool = False) -> pd.DataFrame:
@@ -243,13 +262,101 @@ def complete(folder: str | Path, *, allow_code: bool = False) -> pd.DataFrame:
     return whole
 
 
+def ensembles(folder: str | Path, *, allow_code: bool = False) -> pd.DataFrame:
+    """What the seeds of a setting predict together on the test part, against what they do alone.
+
+    Args:
+        folder, allow_code: as for `complete`.
+
+    Returns:
+        One row per setting: the columns of its cell and its own, `metric` ("accuracy" or "mse"),
+        `n` (finished members), `member_mean` and `ensemble`, that of their mean probabilities or
+        predictions. Left out are settings of one member, those of which not all weights are kept,
+        and all of them if every seed has a split of its own.
+
+    Raises:
+        FolderError, DataError: as `complete`.
+    """
+    shelf = Shelf(folder, allow_code)
+    results = shelf.folder.read().results
+    keys = [*CELL, *(knob for knob in KNOBS if knob in results)]
+    stored = set() if shelf.resampled else kept_members(shelf.folder)
+    finished = results.loc[results["status"] == "ok"] if len(results) else results
+    whole = finished.assign(there=finished["member"].isin(stored))
+    groups = whole.groupby(keys, sort=False, dropna=False)
+    whole = whole.loc[groups["there"].transform("all") & (groups["there"].transform("size") > 1)]
+    told = _predictions(shelf, set(whole["member"]))
+    found = []
+    for setting, group in whole.groupby(keys, sort=False, dropna=False):
+        if told.keys() >= set(group["member"]):
+            mine = [told[member] for member in group["member"]]
+            together = mine[0].together([each.outputs for each in mine])
+            row = dict(zip(keys, setting, strict=True)) | {"metric": mine[0].metric}
+            found.append(row | together._asdict())
+    columns = [*keys, "metric", *ensemble.Ensemble._fields]
+    return pd.DataFrame(found, columns=columns)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a member says of the test part.
+
+    Attributes:
+        metric: "accuracy" or "mse".
+        outputs: class probabilities (n, classes), or values (n,) in the target's unit.
+        targets: (n,).
+    """
+
+    metric: str
+    outputs: np.ndarray
+    targets: np.ndarray
+
+    def together(self, outputs: Sequence[np.ndarray]) -> ensemble.Ensemble:
+        """How well members predict whose targets are these."""
+        judge = ensemble.mse if self.metric == "mse" else ensemble.accuracy
+        return judge(np.stack(outputs), self.targets)
+
+
+def _predictions(shelf: "Shelf", wanted: Collection[str]) -> dict[str, Predictions]:
+    """Of those wanted whose network may be built, by member."""
+    found = {}
+    for id in shelf.folder.finished() if wanted else ():
+        if shelf.holds(id):
+            stack, lesson = shelf.stack(id)
+            asked = [each for each in stack if each.member.id in wanted]
+            found |= _predicted(asked, lesson) if asked else {}
+    return found
+
+
+@torch.no_grad()
+def _predicted(stack: Sequence[Kept], lesson: Lesson) -> dict[str, Predictions]:
+    recipe = stack[0].member.training()
+    metric, _ = score(recipe.loss)
+    seen = lesson.on("cpu", recipe, ["test"])
+    with PRECISIONS[recipe.precision].training("cpu"):
+        networks = trained(lesson.build, [each.state for each in stack], recipe, "cpu")
+        outputs = torch.cat([networks(x, shared=True) for x, _ in seen.pieces("test")], dim=1)
+    told = seen.unit * outputs[..., 0] if metric == "mse" else outputs.softmax(-1)
+    targets = seen.parts["test"][1] * (seen.unit if metric == "mse" else 1)
+    return {
+        each.member.id: Predictions(metric, own.numpy(), targets.numpy())
+        for each, own in zip(stack, told, strict=True)
+    }
+
+
 class Shelf:
-    """What a run folder keeps of its stacks, every data set read once."""
+    """What a run folder keeps of its stacks, every data set read once.
+
+    Attributes:
+        folder: the run folder.
+        resampled: whether every seed has a split of its own.
+    """
 
     def __init__(self, folder: str | Path, allow_code: bool = False) -> None:
         self.folder = Folder(folder)
         study = self.folder.study()
         self._planned = {} if study is None else {m.id: m for m in members(study)}
+        self.resampled = study is not None and bool(study.head.resample)
         self._allow_code = allow_code
         self._data: dict[tuple, tuple[Dataset, Samples]] = {}
 
@@ -275,7 +382,7 @@ class Shelf:
         ]
         return stack, self._lesson(self._planned[next(iter(states))], json.loads(about["network"]))
 
-    def _lesson(self, member: Member, network: Mapping[str, Any]) -> Lesson:
+    def _lesson(self, member: Member, network: dict[str, Any]) -> Lesson:
         key = (member.data, member.recipe.inputs, member.split_seed)
         if key not in self._data:
             own = dataset(member.data)
