@@ -51,7 +51,7 @@ def test_the_curve_is_that_of_scipy_and_statsmodels(seed: int):
     assert survival.median(times, observed) == oracle.quantile(0.5)
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 10, 20])
+@pytest.mark.parametrize("n", range(1, 40))
 def test_without_censoring_the_median_is_the_ordinary_one(n: int):
     """Kills a median that takes the first time at which half are left: 3 and 5 would give 3."""
     times = np.random.default_rng(n).normal(20, 5, n)
@@ -120,6 +120,19 @@ def test_the_order_of_arms():
     assert pairs["second_median"].isna().tolist() == [
         second == "never" for _, second in pairs.index
     ]
+
+
+def test_an_arm_that_diverged_comes_last():
+    frame = pd.DataFrame(
+        {
+            "arm": ["gone", "gone", "slow"],
+            "epoch": [nan, nan, 90],
+            "converged": [False, False, True],
+        }
+    )
+    pairs = survival.order(frame)
+    assert pairs[["first", "second", "shown"]].to_numpy().tolist() == [["slow", "gone", False]]
+    assert pairs["p"].isna().all()
 
 
 def test_the_order_of_one_arm_and_of_none():

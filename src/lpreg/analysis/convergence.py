@@ -82,7 +82,7 @@ def curve_convergence(
     at, curve = np.asarray(epochs, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if not np.isfinite(curve).all() or not len(curve):
         return Convergence(nan, False)
-    smooth = _running_median(curve, rule.window)
+    smooth = running_median(curve, rule.window)
     plateau = np.median(smooth[at >= at[-1] - rule.tail * (at[-1] - at[0])])
     distance = np.abs(smooth - plateau)
     return _settled(at, distance, rule.tolerance * distance[0], rule.stay)
@@ -182,7 +182,8 @@ def _settled(epochs: np.ndarray, distance: np.ndarray, near: float, stay: float)
     return Convergence(float(epochs[entry]), True)
 
 
-def _running_median(values: np.ndarray, window: int) -> np.ndarray:
+def running_median(values: np.ndarray, window: int) -> np.ndarray:
+    """The medians over `window` neighbours, (k,): fewer towards both ends, evenly on both sides."""
     half = min(window // 2, (len(values) - 1) // 2)
     smooth = values.copy()
     smooth[half : len(values) - half] = np.median(sliding_window_view(values, 2 * half + 1), axis=1)

@@ -75,6 +75,9 @@ def median(times: ArrayLike, observed: ArrayLike) -> float:
 def logrank(left: Waited, right: Waited) -> float:
     """The two-sided p value of "both converge alike", by the log-rank test.
 
+    It rests on a normal approximation, which is rough for few: of comparisons without any
+    difference, it finds p < 0.05 in 9 % with three seeds a side, and in 6 % with five or ten.
+
     Args:
         left: times and whether they were observed. right: the same of the others.
 
