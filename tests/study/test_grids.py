@@ -118,7 +118,7 @@ def test_errors_are_in_the_unit_of_the_target(trained: Path):
 
 
 def test_the_best_of_a_regression_is_the_lowest_error(trained: Path):
-    results, curves, _ = lpreg.read(trained)
+    results, curves, *_ = lpreg.read(trained)
     lowest = curves.groupby("member")["val_mse"].min()
     rows = results[results["data"] == "houses"]
     assert np.array_equal(lowest[rows["member"]], rows["best_val_mse"])

@@ -1,30 +1,21 @@
 """What `lpreg show` says of first layers, where recipes keep snapshots of them."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from math import nan
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from lpreg.analysis import (
-    MapRule,
-    Rule,
-    chosen,
-    first_layer,
-    loss_epochs,
-    member_epochs,
-)
-from lpreg.analysis.convergence import map_convergence
-from lpreg.analysis.weightmaps import agreement, removals
+from lpreg.analysis import Convergence, Rule, chosen, first_layer, loss_epochs, member_epochs
 from lpreg.cli import terminal
 from lpreg.data import DataError
-from lpreg.study.importance import importances, stored
-from lpreg.study.maps import Inputs, Maps, inputs_of, long, weight_maps
-from lpreg.study.member import members
+from lpreg.study.maps import Inputs, inputs_of, long, weight_maps
+from lpreg.study.measures import complete
+from lpreg.study.member import Member, members
 from lpreg.study.store import Folder, Frames
 
-RULE, MAP_RULE = Rule(), MapRule()
+RULE = Rule()
 LEGEND = (
     f"loss: the epoch from which the training loss is within {RULE.tolerance:.0%} of its way\n"
     f"from start to plateau, for {RULE.stay:.0%} of the training or longer; map: the same of the\n"
@@ -32,8 +23,8 @@ LEGEND = (
     "rank corr.: of mean |w| of the inputs with their permutation importance on the test part"
 )
 
-FEW = 100
-"""Inputs up to which each is permuted: of more, such as pixels, one alone matters to nobody."""
+KINDS = ("", "_shuffled", "_constant")
+READS = [f"{what}{kind}" for kind in KINDS for what in ("removed", "inputs")] + ["agreement"]
 
 
 def show(folder: Folder, frames: Frames, markdown: bool = False) -> list[Path]:
@@ -42,27 +33,51 @@ def show(folder: Folder, frames: Frames, markdown: bool = False) -> list[Path]:
     Returns:
         The pictures.
     """
-    study, trained = folder.study(), set(frames.results["member"])
-    planned = [] if study is None else [m for m in members(study) if m.id in trained]
-    maps = weight_maps(folder.path, planned)
-    with_maps = {m.data.name: m for m in planned if m.id in maps}
+    study = folder.study()
+    asked = [] if study is None else [m for m in members(study) if m.recipe.snapshots]
+    if not asked:
+        return []
     try:
-        inputs = {name: inputs_of(member) for name, member in with_maps.items()}
+        measures = complete(folder.path)
+        mapped = set(measures.loc[measures["measure"] == "map_epoch", "member"])
+        planned = [member for member in asked if member.id in mapped]
+        one_each = {member.data.name: member for member in planned}
+        inputs = {name: inputs_of(member) for name, member in one_each.items()}
     except DataError as error:
         print(f"lpreg: no weight maps: {error}", file=sys.stderr)
         return []
-    sizes = {m.id: len(inputs[m.data.name].names) for m in planned if m.id in maps}
-    firsts = {id: each for id, each in maps.items() if each.scores.shape[1] == sizes[id]}
-    if not firsts:
+    if not planned:
         return []
-    layers, drawn = _show(folder, frames, firsts, inputs)
-    terminal.print_first_layers(layers, LEGEND, markdown)
-    return drawn
+    terminal.print_first_layers(_layers(frames, measures), LEGEND, markdown)
+    return _draw(folder, frames.results, measures, planned, inputs)
 
 
-def _show(
-    folder: Folder, frames: Frames, maps: dict[str, Maps], inputs: dict[str, Inputs]
-) -> tuple[pd.DataFrame, list[Path]]:
+def _layers(frames: Frames, measures: pd.DataFrame) -> pd.DataFrame:
+    """One row per setting of the places that have weight maps."""
+    results = frames.results
+    numbers = measures.loc[measures["tensor"].isna() & measures["at"].isna()]
+    wide = numbers.pivot(index="member", columns="measure", values="value")
+    wide = wide.loc[wide["map_epoch"].notna()]
+    where = results.set_index("member")[["data", "model", "recipe"]].apply(tuple, axis=1)
+    there = where.isin(where[wide.index])
+    found = {member: Convergence(nan, False) for member in where.index[there]}
+    ends = zip(wide["map_epoch"], wide["map_converged"] == 1, strict=True)
+    found |= {member: Convergence(*end) for member, end in zip(wide.index, ends, strict=True)}
+    return first_layer(
+        results,
+        loss_epochs(results, frames.curves, RULE),
+        member_epochs(results, found),
+        wide.reindex(columns=READS).reset_index(),
+    )
+
+
+def _draw(
+    folder: Folder,
+    results: pd.DataFrame,
+    measures: pd.DataFrame,
+    planned: Sequence[Member],
+    inputs: Mapping[str, Inputs],
+) -> list[Path]:
     from lpreg.figures import (  # here: matplotlib takes a second to import
         draw_importances,
         draw_weight_maps,
@@ -70,45 +85,23 @@ def _show(
         weightmaps,
     )
 
-    results = frames.results
-    best = results.loc[chosen(results) & results["member"].isin(maps)]
-    needs = _needs(folder, best, inputs)
-    layers = first_layer(
-        results,
-        loss_epochs(results, frames.curves, RULE),
-        member_epochs(results, {id: map_convergence(*each, MAP_RULE) for id, each in maps.items()}),
-        pd.DataFrame(_reads(results, maps, inputs, needs)),
-    )
+    best = results.loc[chosen(results)]
+    maps = weight_maps(folder.path, [m for m in planned if m.id in set(best["member"])])
     drawn = []
     for name, each in inputs.items():
-        scores = long({id: maps[id] for id in best.loc[best["data"] == name, "member"]}, each)
+        own = best.loc[best["data"] == name, "member"]
+        scores = long({id: maps[id] for id in own if id in maps}, each)
+        needs = _needs(measures.loc[measures["member"].isin(own)], each)
         shown, both = weightmaps.frame(results, scores), importance.frame(results, scores, needs)
         drawn += draw_weight_maps(shown, {name: each.shape}, folder.path / "figures")
         drawn += draw_importances(both, folder.path / "figures")
-    return layers, drawn
+    return drawn
 
 
-def _needs(folder: Folder, best: pd.DataFrame, inputs: Mapping[str, Inputs]) -> pd.DataFrame:
-    """Permutation importances of the members whose data have few inputs and whose weights are kept,
-    at the chosen settings."""
-    few = [name for name, each in inputs.items() if len(each.names) <= FEW]
-    asked = best["data"].isin(few) & (best["status"] == "ok")
-    return importances(folder.path, best.loc[asked & best["member"].isin(stored(folder)), "member"])
-
-
-def _reads(
-    results: pd.DataFrame,
-    maps: Mapping[str, Maps],
-    inputs: Mapping[str, Inputs],
-    needs: pd.DataFrame,
-) -> Iterator[dict[str, object]]:
-    """Per member: how many inputs of each sort there are and are removed, and the agreement."""
-    known = {id: rows["importance"] for id, rows in needs.groupby("member")}
-    data = dict(zip(results["member"], results["data"], strict=True))
-    for id, (_, scores) in maps.items():
-        own = inputs[data[id]]
-        gone = removals(scores[-1], own.names, own.constant)
-        there = removals(np.zeros(len(own.names)), own.names, own.constant)
-        counts = gone | {name.replace("removed", "inputs"): all for name, all in there.items()}
-        agrees = agreement(scores[-1], known[id]) if id in known else None
-        yield {"member": id, **counts, "agreement": agrees}
+def _needs(measures: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+    """Permutation importances of members with these inputs, as `importances` gives them."""
+    asked = measures.loc[measures["measure"].isin(["importance", "importance_sd"])]
+    wide = asked.pivot(index=["member", "at"], columns="measure", values="value")
+    wide = wide.reindex(columns=["importance", "importance_sd"]).reset_index()
+    names = [inputs.names[int(at)] for at in wide["at"]]
+    return wide.assign(input=names).rename(columns={"importance_sd": "sd"}).drop(columns="at")

@@ -2,7 +2,7 @@
 
 A strength that asks for a share is the one at which the penalty's gradient is as long as that share
 of the task gradient's, over all penalised tensors together, with the initial weights of seed 0, on
-the whole training part, in evaluation mode. So it is the same for all seeds, and does not change
+its whole training part, in evaluation mode. So it is the same for all seeds, and does not change
 when a study gets more of them.
 """
 
@@ -66,7 +66,7 @@ def _place(member: Member) -> str:
     says: dict[str, Any] = {
         "data": member.data.model_dump(exclude_none=True),
         "model": member.model.model_dump(exclude_none=True),
-        "split_seed": member.split_seed,
+        "split_seed": member.first_split,
         "recipe": [recipe.name, recipe.loss, recipe.inputs, recipe.init, recipe.dtype],
     }
     return json.dumps(says, sort_keys=True)
@@ -106,7 +106,8 @@ def _gradients(member: Member, device: str) -> tuple[nn.Module, dict[str, Tensor
     the training part, piece by piece."""
     own, recipe = dataset(member.data), member.training()
     dtype, loss = DTYPES[recipe.dtype], LOSSES[recipe.loss]
-    data = samples(member, own).on(device, dtype)
+    first = replace(member, split_seed=member.first_split)
+    data = samples(first, own).on(device, dtype)
     model = builder(network(member, own))(generator(0, "init")).to(device, dtype).eval()
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     total = {name: torch.zeros_like(p) for name, p in parameters.items()}

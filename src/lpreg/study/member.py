@@ -21,6 +21,9 @@ class Member:
     """One network in training: a study with one of everything, axes and overrides resolved.
 
     Attributes:
+        split_seed: of its parts of the data.
+        first_split: that of the member with seed 0, on which matched strengths are measured. No
+            part of its identity.
         measured: its strength, where the study asks for a share of the gradient and that has been
             measured. No part of its identity.
     """
@@ -31,6 +34,7 @@ class Member:
     arm: Arm
     seed: int
     split_seed: int
+    first_split: int
     measured: float | None = None
 
     @cached_property
@@ -128,8 +132,9 @@ class Member:
 def members(study: Study, recipes: Iterable[str] | None = None) -> list[Member]:
     """All members of a study under some of its recipes (None: all), in the study's order."""
     names = study.recipe_names if recipes is None else tuple(recipes)
+    first = study.head.split_seed
     return [
-        Member(data, model, each, treatment, seed, study.head.split_seed)
+        Member(data, model, each, treatment, seed, first + seed * bool(study.head.resample), first)
         for recipe, data, model, arm in study.settings()
         if recipe.name in names
         for each in _recipes(recipe)

@@ -88,9 +88,10 @@ class Table(BaseModel):
 class Head(Table):
     """[study]: its name (also of its folder), and what all its members have in common.
 
-    `note` is printed under its tables. `seeds` is their number: seeds are 0, 1, ... `keep_weights`
-    keeps the last weights of every member of a small model and of the first seed of a larger one,
-    or of "all".
+    `note` is printed under its tables. `seeds` is their number: seeds are 0, 1, ... The split is
+    drawn from `split_seed`, the same for all of them; with `resample`, from `split_seed` + seed.
+    `keep_weights` keeps the last weights of every member of a small model and of the first seed of
+    a larger one, or of "all".
     """
 
     name: Name
@@ -99,6 +100,7 @@ class Head(Table):
     note: str = ""
     seeds: PositiveInt
     split_seed: int = Field(0, ge=0)
+    resample: Annotated[bool, _unset(False)] | None = None
     keep_weights: Literal["small", "all"] = "small"
 
 

@@ -92,7 +92,8 @@ def estimate(
     started, so_far = time(), process_time()
     by_kind: dict[tuple, list[int]] = {}
     for i, members in enumerate(stacks):
-        by_kind.setdefault(members[0].stackable(), []).append(i)
+        any_split = replace(members[0], split_seed=0)
+        by_kind.setdefault(any_split.stackable(), []).append(i)
     groups = [
         Group(tuple(of), tuple(tuple(stacks[i]) for i in of), resources.device, resources.threads)
         for of in by_kind.values()
