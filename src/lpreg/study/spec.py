@@ -49,6 +49,14 @@ class Study(Table):
         """The names of its recipes, each once."""
         return tuple(dict.fromkeys(recipe.name for recipe in self.recipes))
 
+    @property
+    def test_share(self) -> dict[str, float] | None:
+        """By data set, test samples over training samples, for tests over seeds that are split
+        anew; None if all seeds have the same split."""
+        if not self.head.resample:
+            return None
+        return {each.name: each.split.test / each.split.train for each in self.data}
+
     def settings(self) -> Iterator[tuple[Recipe, Data, Model, Arm]]:
         """Everything that is trained, arms as they are there (`Arm.at`)."""
         for recipe, data, model, arm in self._settings():
