@@ -117,6 +117,8 @@ def _train(order: Order, typed: list[str]) -> int:
     for failure in failures:
         print(f"lpreg: a stack failed: {failure}", file=sys.stderr)
     terminal.print_tables(order.folder)
+    _verdicts(order.folder)
+    _report(order.folder)
     terminal.print_next(command(*typed) if failures else command("show", order.folder))
     return 1 if failures else 0
 
@@ -148,6 +150,7 @@ def show(
 
     folder = Folder(source or _latest())
     frames = terminal.print_tables(folder, markdown)
+    _verdicts(folder, markdown)
     try:
         drawn = draw_curves(frames, folder.path / "figures")
         drawn += firstlayer.show(folder, frames, markdown)
@@ -157,6 +160,66 @@ def show(
         raise FolderError(f"cannot draw in {folder}: {error.strerror or error}") from None
     terminal.print_drawn(drawn)
     terminal.print_next(_after(folder, len(frames.results)))
+
+
+@app.command("report")
+def write_report(
+    source: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="run folder; the latest in runs/")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="the file; DIR/report.html")] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="its figures too, as PNG, SVG and PDF")
+    ] = False,
+) -> None:
+    """One page of a run folder: verdicts, what to use, tables, figures, settings."""
+    from lpreg.cli import report  # here: matplotlib and plotly take seconds to import
+
+    folder = Folder(source or _latest())
+    print(f"report: {report.write(folder, out)}")
+    if figures:
+        terminal.print_drawn(report.draw(folder))
+    terminal.print_next(command("show", folder))
+
+
+@app.command("verdicts")
+def list_verdicts(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[DIR]...", help="run folders; all in runs/")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="the page")] = Path("runs", "verdicts.html"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="tables for a text")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="keep them with the studies of the gallery")
+    ] = False,
+) -> None:
+    """The claims of all studies: what was published, what we find; and as one page."""
+    from lpreg.cli import verdicts  # here: scipy takes a second to import
+
+    found = folders or sorted(file.parent for file in Path("runs").glob("*/study.toml"))
+    rows = verdicts.gather([Folder(each) for each in found], gallery=not folders)
+    terminal.print_all_verdicts(rows, markdown)
+    verdicts.write(rows, out)
+    print(f"page: {out}")
+    for file in verdicts.keep([Folder(each) for each in found]) if keep else ():
+        print(f"kept: {file}")
+    lacking = [name for name in sources.gallery() if not Path("runs", name).exists()]
+    again = command("run", lacking[0], "--recipe", "all") if lacking else None
+    terminal.print_next(again or command("show", found[0]))
+
+
+def _verdicts(folder: Folder, markdown: bool = False) -> None:
+    """What a folder says of the claims of its study."""
+    from lpreg.cli import verdicts  # here: scipy takes a second to import
+
+    terminal.print_verdicts(verdicts.judged(folder), markdown)
+
+
+def _report(folder: Folder) -> None:
+    """The page of a folder that has just been trained."""
+    from lpreg.cli import report  # here: matplotlib and plotly take seconds to import
+
+    report.attempt(folder)
 
 
 def _recipes(study: Study, asked: Sequence[str] | None) -> Iterable[str]:

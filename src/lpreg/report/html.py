@@ -1,9 +1,8 @@
 """HTML that cannot be broken by what is written into it: text is escaped unless it is `Html`."""
 
-import json
+import re
 from collections.abc import Iterable
-from html import escape
-from typing import Any
+from html import escape, unescape
 
 VOID = {"input", "meta", "link", "br", "hr", "wbr"}
 
@@ -52,13 +51,13 @@ def _attributes(attributes: dict[str, object]) -> Iterable[str]:
         yield f" {key}" if value is True else f' {key}="{escape(str(value))}"'
 
 
-def data(value: Any, /, **attributes: object) -> Html:
-    """A script element with JSON in it, which is never run; `</script>` in a text cannot end it."""
-    return element("script", json_text(value), type="application/json", **attributes)
-
-
-def json_text(value: Any) -> Html:
-    """JSON that is safe inside a script element: `<`, `>` and `&` are written as escapes."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def script_json(text: str, **attributes: object) -> Html:
+    """A script element with JSON, which is never run; a `</script>` in its texts cannot end it."""
     codes = {mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
-    return Html(text.translate(str.maketrans(codes)))
+    safe = Html(text.translate(str.maketrans(codes)))
+    return element("script", safe, type="application/json", **attributes)
+
+
+def plain(text: str) -> str:
+    """Text without the tags and entities in which Plotly marks it up."""
+    return unescape(re.sub(r"<[^<>]*>", " ", text)).strip()

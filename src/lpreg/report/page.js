@@ -67,14 +67,14 @@
   // ---- tables: copy -----------------------------------------------------------------------
 
   const shown = (table) => [...table.tBodies[0].rows].filter((row) => row.offsetParent !== null);
-  const text = (cell) =>
-    all(".unseen", cell)
-      .reduce((words, unseen) => words.replace(unseen.textContent, ""), cell.textContent)
-      .replace(/\s+/g, " ")
-      .trim();
+  const text = (cell, without = ".unseen") => {
+    const copy = cell.cloneNode(true);
+    for (const part of all(without, copy)) part.remove();
+    return copy.textContent.replace(/\s+/g, " ").trim();
+  };
   const grid = (table) => [
-    [...table.tHead.rows[0].cells].map(text),
-    ...shown(table).map((row) => [...row.cells].map(text)),
+    [...table.tHead.rows[0].cells].map((cell) => text(cell)),
+    ...shown(table).map((row) => [...row.cells].map((cell) => text(cell))),
   ];
 
   // CSV has every number in a column of its own, at full precision.
@@ -84,7 +84,7 @@
     const names = heads.flatMap((head) => head.dataset.columns.split(" "));
     const rows = shown(table).map((row) =>
       [...row.cells].flatMap((cell) =>
-        cell.dataset.values === undefined ? [text(cell)] : cell.dataset.values.split(" ")));
+        cell.dataset.values === undefined ? [text(cell, ".star")] : cell.dataset.values.split(" ")));
     return [names, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
   };
   const aligned = (table) =>
@@ -98,11 +98,11 @@
   const LATEX = {
     "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
     "±": "$\\pm$", "−": "$-$", "λ": "$\\lambda$", "×": "$\\times$", "∞": "$\\infty$",
-    "<": "$<$", ">": "$>$", "|": "$|$", "²": "$^2$",
+    "<": "$<$", ">": "$>$", "|": "$|$", "²": "$^2$", "★": "$\\star$",
   };
   const latex = (table) => {
     const tex = (word) =>
-      word.replace(/[\\~^±−λ×∞<>|²]|[&%$#_{}]/g, (mark) => LATEX[mark] ?? `\\${mark}`);
+      word.replace(/[\\~^±−λ×∞<>|²★]|[&%$#_{}]/g, (mark) => LATEX[mark] ?? `\\${mark}`);
     const lines = grid(table).map((row) => `  ${row.map(tex).join(" & ")} \\\\`);
     const columns = aligned(table).map((right) => (right ? "r" : "l")).join("");
     return [
@@ -156,8 +156,8 @@
       scrollBy(0, picker.getBoundingClientRect().top - top); // what is read stays where it is
       say(`showing ${picker.selectedOptions[0].textContent}`);
     });
-    picker.closest(".controls").hidden = false;
   }
+  for (const group of all("main .controls")) group.hidden = false;
   if (pickers.length) show(pickers[0].value);
   for (const box of all("input[data-only-chosen]"))
     box.addEventListener("change", () => {

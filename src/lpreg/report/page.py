@@ -24,10 +24,11 @@ THEME = (
 
 
 class Entry(NamedTuple):
-    """A line of the table of contents."""
+    """A line of the table of contents, with those that stand under it."""
 
     id: str
     title: str
+    under: Sequence["Entry"] = ()
 
 
 def page(
@@ -91,21 +92,27 @@ def _masthead(title: str, subtitle: object) -> Html:
         for name, label in (("light", "Light"), ("auto", "Auto"), ("dark", "Dark"))
     ]
     switch = element(
-        "div", *choices, class_="theme", role="group", aria_label="Colours", hidden=True
+        "div", *choices, class_="choice theme", role="group", aria_label="Colours", hidden=True
     )
     words = element("div", element("h1", title), element("div", subtitle, class_="subtitle"))
     return element("div", words, switch, class_="inner")
 
 
 def _contents(entries: Iterable[Entry]) -> Html:
-    lines = [element("li", element("a", title, href=f"#{id}")) for id, title in entries]
-    summary = element("summary", "Contents")
-    return element(
-        "nav",
-        element("details", summary, element("ol", lines), open=True),
-        class_="contents",
-        aria_label="Contents",
-    )
+    whole = element("details", element("summary", "Contents"), _entries(entries), open=True)
+    return element("nav", whole, class_="contents", aria_label="Contents")
+
+
+def _entries(entries: Iterable[Entry]) -> Html:
+    lines = [
+        element(
+            "li",
+            element("a", entry.title, href=f"#{entry.id}"),
+            _entries(entry.under) if entry.under else None,
+        )
+        for entry in entries
+    ]
+    return element("ol", lines)
 
 
 def _policy(*scripts: str) -> str:
