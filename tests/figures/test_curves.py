@@ -96,7 +96,7 @@ def test_the_frame_has_a_row_per_chosen_member_epoch_and_part():
     assert len(tidy) == len(ARMS) * 3 * len(EPOCHS) * 3
     assert tidy.loc[tidy["arm"] == "L1", "lam"].unique().tolist() == [1e-4]
     assert list(tidy.columns) == [
-        *("data", "recipe", "model", "arm", "lam", "seed", "status"),
+        *("data", "recipe", "model", "arm", "lam", "seed", "status", "converged"),
         *("epoch", "part", "loss", "accuracy"),
     ]
     assert list(tidy["arm"].unique()) == list(ARMS)

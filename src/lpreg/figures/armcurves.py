@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from lpreg.figures import curves
 from lpreg.figures.curves import MARK, PARTS, PLAIN, settled
 from lpreg.figures.drawing import Evidence, needing
-from lpreg.figures.style import GREY, light, log_rule, looks, menu, packed, rule, thin, web
+from lpreg.figures.looks import GREY, looks
+from lpreg.figures.web import light, log_rule, menu, packed, rule, thin, web
 
 COLUMNS = ["data", "recipe", "model", "arm", "lam", "seed", "status", "converged"]
 COLUMNS += ["epoch", "part", "loss", "accuracy"]

@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lpreg.figures.drawing import Evidence, needing
-from lpreg.figures.style import GREY, TEXT, light, log_rule, logarithmic, plain, rule, web
+from lpreg.figures.looks import GREY
+from lpreg.figures.style import TEXT, logarithmic, plain
+from lpreg.figures.web import light, log_rule, rule, safe, web
 
 COLUMNS = ["recipe", "name", "text", "unit", "verdict", "effect", "low", "high", "n", "ours"]
 VERDICTS: dict[str, dict[str, Any]] = {
@@ -105,7 +107,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
         figure.add_shape(y0=0, y1=1, yref=f"y{end} domain", line_color=GREY, **at)
         for place, name in zip(places, rows["name"], strict=True):
             figure.add_annotation(
-                text=name,
+                text=safe(name),
                 x=0,
                 xref="paper",
                 xanchor="left",
@@ -139,7 +141,7 @@ def _marks(rows: pd.DataFrame, places: np.ndarray, look: dict[str, Any]) -> dict
             "thickness": 2,
             "width": 0,
         },
-        "text": [f"{_wrapped(text)}<br>{ours}, {n} seeds" for text, ours, n in told],
+        "text": [f"{_wrapped(safe(text))}<br>{safe(ours)}, {n} seeds" for text, ours, n in told],
         "hovertemplate": "%{text}",
     }
 

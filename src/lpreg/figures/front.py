@@ -8,23 +8,11 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lpreg.figures.drawing import PLACE, Evidence, needing
+from lpreg.figures.looks import GREY, looks
 from lpreg.figures.settings import COLUMNS as SETTING
 from lpreg.figures.settings import settings
-from lpreg.figures.style import (
-    GREY,
-    TEXT,
-    legend,
-    light,
-    looks,
-    panels,
-    percent,
-    rule,
-    scored,
-    strength,
-    title,
-    web,
-    words,
-)
+from lpreg.figures.style import TEXT, legend, panels, percent, scored, strength, title, words
+from lpreg.figures.web import light, rule, safe, web
 
 COLUMNS = [*SETTING, "front"]
 LINE: dict[str, Any] = {"color": GREY, "linewidth": 5, "alpha": 0.35}
@@ -35,9 +23,12 @@ def frame(evidence: Evidence) -> pd.DataFrame:
     """All settings: those of `settings`, and whether they lie on the `front`.
 
     On the front no other setting of the place has at least as many zeros and predicts at least as
-    well, one of them better.
+    well, one of them better. Places without any exact zero are left out.
     """
     table = settings(evidence)
+    table = table.loc[table.groupby(list(PLACE))["zeros"].transform("max") > 0]
+    if table.empty:
+        return table
     better = table["score"].where(table["metric"] == "accuracy", -table["score"])
     places = table.assign(better=better).groupby(list(PLACE), sort=False)
     fronts = [_front(rows["zeros"], rows["better"]) for _, rows in places]
@@ -89,10 +80,15 @@ def plot(frame: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=light(rows["zeros"]),
             y=light(rows["score"]),
-            name=arm,
+            name=safe(arm),
             mode="lines+markers",
             line={**look.web_line, "width": 1.2},
-            marker={**look.web_mark, "size": np.where(rows["chosen"], 13, 8).tolist()},
+            marker={
+                **look.web_mark,
+                "size": np.where(rows["chosen"], 13, 8).tolist(),
+                "opacity": 1,
+                "line": {"width": 1.5, "color": look.color},
+            },
             error_y={
                 "array": light((rows["score_high"] - rows["score"]).where(rows["chosen"])),
                 "arrayminus": light((rows["score"] - rows["score_low"]).where(rows["chosen"])),
@@ -120,4 +116,4 @@ def _line(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _format(frame: pd.DataFrame) -> str:
-    return ".1%" if frame["metric"].iloc[0] == "accuracy" else ""
+    return "~%" if frame["metric"].iloc[0] == "accuracy" else ""

@@ -6,7 +6,9 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lpreg.figures.drawing import ABOUT, Evidence, intervals, needing, score
-from lpreg.figures.style import TEXT, light, looks, panels, rule, strength, title, web
+from lpreg.figures.looks import looks
+from lpreg.figures.style import TEXT, panels, strength, title
+from lpreg.figures.web import light, rule, safe, web
 
 COLUMNS = [*ABOUT, "metric", "n", "gap", "gap_low", "gap_high", "train", "test"]
 
@@ -59,9 +61,9 @@ def plot(frame: pd.DataFrame) -> go.Figure:
         seen = [unit * row[each] for each in ("gap_low", "gap_high", "train", "test")]
         figure.add_bar(
             x=light([unit * row["gap"]]),
-            y=[name],
+            y=[safe(name)],
             orientation="h",
-            name=arm,
+            name=safe(arm),
             marker=look.web_bar,
             error_x={
                 "array": light([unit * (row["gap_high"] - row["gap"])]),

@@ -9,20 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lpreg.figures.drawing import ABOUT, Evidence, needing
-from lpreg.figures.style import (
-    TEXT,
-    Look,
-    light,
-    looks,
-    menu,
-    number,
-    packed,
-    plain,
-    rule,
-    strength,
-    title,
-    web,
-)
+from lpreg.figures.looks import Look, looks
+from lpreg.figures.style import TEXT, number, plain, strength, title
+from lpreg.figures.web import light, menu, packed, rule, safe, web
 
 COLUMNS = [*ABOUT, "tensor", "size", "low", "high", "n", "share"]
 STEP = 1 / 3  # decades between two thresholds
@@ -114,7 +103,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=light(_at(rows)),
             y=light(rows["share"]),
-            name=arm,
+            name=safe(arm),
             mode="lines+markers",
             line={**look.web_line, "shape": "hvh", "width": 3 if arm == "none" else 1.6},
             marker={**look.web_mark, "size": 7, "maxdisplayed": 8},
@@ -124,7 +113,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
     shares = dict(iter(bins.groupby(["tensor", "arm"], observed=True)["share"]))
     buttons = [
         {
-            "label": tensor,
+            "label": safe(tensor),
             "method": "restyle",
             "args": [{"y": [packed(light(shares[tensor, arm])) for arm in looks(frame)]}],
         }
@@ -163,7 +152,8 @@ def _left(rows: pd.DataFrame) -> float:
 
 def _ticks(bins: pd.DataFrame) -> dict[float, str]:
     first = ceil(np.log10(bins.loc[bins["high"] > 0, "high"].min()) - STEP - 1e-9)
-    return {_left(bins): "0", **{float(power): f"{power}" for power in range(first, 1)}}
+    powers = range(0, first - 1, -1 if first > -6 else -2)
+    return {_left(bins): "0", **{float(power): f"{power}" for power in reversed(powers)}}
 
 
 def _bin(low: float, high: float) -> str:

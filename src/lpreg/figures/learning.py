@@ -7,23 +7,9 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lpreg.figures.drawing import ABOUT, Evidence, needing, score
-from lpreg.figures.style import (
-    TEXT,
-    legend,
-    light,
-    log_rule,
-    logarithmic,
-    looks,
-    menu,
-    packed,
-    panels,
-    rule,
-    strength,
-    thin,
-    title,
-    web,
-    words,
-)
+from lpreg.figures.looks import looks
+from lpreg.figures.style import TEXT, legend, logarithmic, panels, strength, title, words
+from lpreg.figures.web import light, log_rule, menu, packed, rule, safe, thin, web
 
 COLUMNS = [*ABOUT, "epoch", "n", "task", "total", "metric", "score"]
 SHOWN = {
@@ -82,7 +68,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=light(rows["epoch"]),
             y=light(rows["task"]),
-            name=arm,
+            name=safe(arm),
             mode="lines+markers",
             line=line,
             marker={**look.web_mark, "size": 7, "maxdisplayed": 6},
@@ -138,7 +124,7 @@ def _axis(frame: pd.DataFrame, metric: str) -> dict[str, Any]:
     if _is_log(frame, metric):
         return {**about, **log_rule(low, high), "tickmode": "array"}
     accuracy = metric == "score" and frame["metric"].iloc[0] == "accuracy"
-    form = {"tickmode": "auto", "tickformat": ".1%" if accuracy else ""}
+    form = {"tickmode": "auto", "tickformat": "~%" if accuracy else ""}
     return {**about, "type": "linear", "range": [low, high], **form}
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lpreg.figures import weightmaps
 from lpreg.figures.drawing import Evidence, needing
 from lpreg.figures.film import REMOVED, Film, Shape, films, labels
-from lpreg.figures.style import packed, rule, web
+from lpreg.figures.web import packed, rule, safe, web
 
 COLUMNS = [*weightmaps.ABOUT, "epoch", "input", "score", "row", "column"]
 CELLS = 100_000
@@ -93,11 +93,13 @@ def _tiles(arms: list[Film], size: Shape) -> tuple[go.Figure, Any]:
             dx=1,
             y0=top,
             dy=1,
-            name=film.arm,
+            name=safe(film.arm),
             hovertemplate=f"{_about(film)}: %{{z}} % of the largest<extra></extra>",
         )
         corner = {"x": left - 0.5, "y": top - 0.5, "xanchor": "left", "yanchor": "bottom"}
-        figure.add_annotation(text=film.arm, showarrow=False, font_size=11, borderpad=0, **corner)
+        figure.add_annotation(
+            text=safe(film.arm), showarrow=False, font_size=11, borderpad=0, **corner
+        )
     wide = min(ACROSS, len(arms)) * (columns + gap) - gap
     hidden = {"visible": False, "constrain": "domain"}
     figure.update_layout(xaxis_constraintoward="left", yaxis_constraintoward="top")
@@ -116,8 +118,8 @@ def _table(arms: list[Film]) -> tuple[go.Figure, Any]:
     """A row per arm, a column per input."""
     figure = web(270 + 26 * len(arms))
     figure.add_heatmap(
-        x=labels(arms[0].inputs),
-        y=[film.arm for film in arms],
+        x=[*map(safe, labels(arms[0].inputs))],
+        y=[safe(film.arm) for film in arms],
         xgap=1,
         ygap=2,
         hovertemplate="%{y}, %{x}: %{z} % of the largest<extra></extra>",
@@ -130,7 +132,7 @@ def _table(arms: list[Film]) -> tuple[go.Figure, Any]:
 
 
 def _about(film: Film) -> str:
-    return ", ".join([film.arm, *film.notes])
+    return safe(", ".join([film.arm, *film.notes]))
 
 
 def _percent(scores: np.ndarray) -> np.ndarray:

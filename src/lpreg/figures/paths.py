@@ -7,21 +7,10 @@ from matplotlib.figure import Figure
 
 from lpreg.analysis.tables import AXES
 from lpreg.figures.drawing import PLACE, Evidence, needing
+from lpreg.figures.looks import looks
 from lpreg.figures.settings import COLUMNS, settings
-from lpreg.figures.style import (
-    TEXT,
-    legend,
-    light,
-    logarithmic,
-    looks,
-    panels,
-    percent,
-    rule,
-    scored,
-    title,
-    web,
-    words,
-)
+from lpreg.figures.style import TEXT, legend, logarithmic, panels, percent, scored, title, words
+from lpreg.figures.web import light, rule, safe, web
 
 SHOWN = ("score", "zeros")
 
@@ -81,7 +70,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
                 x=light(rows["lam"]),
                 y=light(rows[value]),
                 yaxis=axis,
-                name=arm,
+                name=safe(arm),
                 legendgroup=arm,
                 showlegend=axis == "y",
                 mode="lines+markers" if has_strength else "lines",
@@ -97,11 +86,13 @@ def plot(frame: pd.DataFrame) -> go.Figure:
                 else None,
                 hovertemplate=f"%{{y:{written or '.4~g'}}} at λ = %{{x:.3~g}}",
             )
-    top = rule(title=f"{words(frame)}, validation", tickformat=form, domain=[0.53, 1])
+    top = rule(
+        title=f"{words(frame)}, validation", tickformat="~%" if form else "", domain=[0.53, 1]
+    )
     figure.update_layout(
         xaxis=rule(title="strength λ", type="log", exponentformat="power", dtick=1, anchor="y2"),
         yaxis=top,
-        yaxis2=rule(title="exact zeros", tickformat=".0%", domain=[0, 0.47]),
+        yaxis2=rule(title="exact zeros", tickformat="~%", domain=[0, 0.47]),
     )
     return figure
 

@@ -5,20 +5,9 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lpreg.figures.drawing import ABOUT, Evidence, intervals, needing
-from lpreg.figures.style import (
-    TEXT,
-    legend,
-    light,
-    logarithmic,
-    looks,
-    panels,
-    rule,
-    scored,
-    strength,
-    title,
-    web,
-    words,
-)
+from lpreg.figures.looks import looks
+from lpreg.figures.style import TEXT, legend, logarithmic, panels, scored, strength, title, words
+from lpreg.figures.web import light, rule, safe, web
 
 COLUMNS = [*ABOUT, "density", "metric", "n", "score", "score_low", "score_high"]
 MEASURES = {"pruned_test_accuracy": "accuracy", "pruned_test_mse": "mse"}
@@ -70,7 +59,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=light(rows["density"]),
             y=light(rows["score"]),
-            name=arm,
+            name=safe(arm),
             mode="lines+markers",
             line={**look.web_line, "width": 3 if arm == "none" else 1.8},
             marker={**look.web_mark, "size": 8},

@@ -16,6 +16,7 @@ from lpreg.figures import (
     maps,
     paths,
     pruning,
+    survival,
     thresholds,
 )
 from lpreg.figures.drawing import Drawing, Evidence
@@ -114,6 +115,16 @@ FIGURES: tuple[Drawing, ...] = (
         pruning.frame,
         pruning.draw,
         pruning.plot,
+    ),
+    Drawing(
+        "survival",
+        "Convergence",
+        "The share of seeds whose task loss on the training part has not converged yet "
+        "(Kaplan-Meier), each arm at the strength that validation chose.",
+        survival.COLUMNS,
+        survival.frame,
+        survival.draw,
+        survival.plot,
     ),
     Drawing(
         "maps",

@@ -6,20 +6,9 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lpreg.figures.drawing import ABOUT, Evidence, intervals, needing
-from lpreg.figures.style import (
-    TEXT,
-    legend,
-    light,
-    logarithmic,
-    looks,
-    menu,
-    panels,
-    percent,
-    rule,
-    strength,
-    title,
-    web,
-)
+from lpreg.figures.looks import looks
+from lpreg.figures.style import TEXT, legend, logarithmic, panels, percent, strength, title
+from lpreg.figures.web import light, menu, rule, safe, web
 
 COLUMNS = [*ABOUT, "threshold", "n", "share", "share_low", "share_high"]
 ZERO = 10**-8.7
@@ -76,7 +65,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=light(_at(rows)),
             y=light(rows["share"]),
-            name=arm,
+            name=safe(arm),
             mode="lines+markers",
             line={**look.web_line, "width": 3 if arm == "none" else 1.8},
             marker={**look.web_mark, "size": 7, "maxdisplayed": 7},
