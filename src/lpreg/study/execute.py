@@ -19,10 +19,11 @@ from lpreg.study import rows, workers
 from lpreg.study.checkpoint import StackCheckpoint
 from lpreg.study.errors import FolderError
 from lpreg.study.matched import measured
-from lpreg.study.measures import Kept, Lesson, measure
+from lpreg.study.measures import measure
 from lpreg.study.member import Member, extend
 from lpreg.study.network import builder, dataset, network, samples
 from lpreg.study.plan import Agenda, Resources, Sizes, Stack, agenda, seconds
+from lpreg.study.shelf import Kept, Lesson
 from lpreg.study.spec import Study
 from lpreg.study.store import Folder, Trained
 from lpreg.train import Host, Outcome, train_stack

@@ -20,36 +20,32 @@ Weight maps are those of recipes that keep snapshots of the first layer; importa
 where there are maps of at most `FEW` inputs. Of members that diverged nothing is measured.
 """
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lpreg import models
 from lpreg.analysis import ensemble, sparsity
 from lpreg.analysis.convergence import map_convergence
 from lpreg.analysis.tables import CELL, KNOBS
 from lpreg.analysis.weightmaps import agreement, removals
-from lpreg.data import Dataset
 from lpreg.select import select
-from lpreg.study import kept, rows
+from lpreg.study import rows
 from lpreg.study.errors import FolderError
-from lpreg.study.importance import importance_of
-from lpreg.study.importance import stored as kept_members
-from lpreg.study.maps import inputs_in, map_of
-from lpreg.study.member import Member, members
-from lpreg.study.network import builder, dataset, samples
-from lpreg.study.store import Folder
-from lpreg.train import DTYPES, PRECISIONS, Build, Recipe, Samples, score
+from lpreg.study.importance import importance_of, stored
+from lpreg.study.kept import filled
+from lpreg.study.maps import map_of
+from lpreg.study.member import Member
+from lpreg.study.shelf import Kept, Lesson, Shelf
+from lpreg.train import PRECISIONS, score
 from lpreg.train.evaluation import Evaluation, trained
 
 FEW = 100
@@ -65,40 +61,6 @@ PARTS = ("val", "test")
 
 Number = tuple[str, str | None, float | None, float]
 """A measure's name, tensor, place and value: a row without its member."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What is left of a trained member.
-
-    Attributes:
-        member: what was trained.
-        state: its last weights and buffers, by name.
-        snapshots: copies of its tensors, name -> (k, *shape), and "epoch" -> (k,); may be empty.
-    """
-
-    member: Member
-    state: Mapping[str, Tensor]
-    snapshots: Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What the members of a stack have in common: the data set, as they see it, their network."""
-
-    dataset: Dataset
-    samples: Samples
-    network: dict[str, Any]
-
-    @property
-    def build(self) -> Build:
-        """Makes the network."""
-        return builder(self.network)
-
-    def on(self, device: str, recipe: Recipe, parts: Iterable[str]) -> Samples:
-        """Some parts there, as a network sees them."""
-        few = replace(self.samples, parts={part: self.samples.parts[part] for part in parts})
-        return few.on(device, DTYPES[recipe.dtype])
 
 
 def measure(stack: Sequence[Kept], lesson: Lesson, device: str = "cpu") -> pa.Table:
@@ -198,8 +160,8 @@ def _first_layer(each: Kept, lesson: Lesson) -> Iterator[Number]:
     """What the weight maps of a member say, if its recipe keeps snapshots of its first layer."""
     copies = dict(each.snapshots)
     maps = map_of(copies.pop("epoch"), copies) if copies else None
-    inputs = inputs_in(lesson.dataset, lesson.samples.parts["train"][0]) if maps else None
-    if maps is None or inputs is None or maps.scores.shape[1] != len(inputs.names):
+    inputs = lesson.inputs
+    if maps is None or maps.scores.shape[1] != len(inputs.names):
         return
     epoch, converged = map_convergence(*maps)
     yield "map_epoch", None, None, epoch
@@ -223,7 +185,7 @@ def _needs(
     each: Kept, lesson: Lesson, names: Sequence[str], scores: np.ndarray
 ) -> Iterator[Number]:
     """Which inputs a member needs, and whether the scores of its weight map say so."""
-    model = kept.filled(lesson.network, each.state)
+    model = filled(lesson.network, each.state)
     needs = importance_of(model, lesson.samples, each.member.recipe.loss)
     for i, (mean, sd) in enumerate(zip(*needs, strict=True)):
         yield "importance", None, i, mean
@@ -280,21 +242,22 @@ def ensembles(folder: str | Path, *, allow_code: bool = False) -> pd.DataFrame:
     shelf = Shelf(folder, allow_code)
     results = shelf.folder.read().results
     keys = [*CELL, *(knob for knob in KNOBS if knob in results)]
-    stored = set() if shelf.resampled else kept_members(shelf.folder)
-    finished = results.loc[results["status"] == "ok"] if len(results) else results
-    whole = finished.assign(there=finished["member"].isin(stored))
-    groups = whole.groupby(keys, sort=False, dropna=False)
-    whole = whole.loc[groups["there"].transform("all") & (groups["there"].transform("size") > 1)]
-    told = _predictions(shelf, set(whole["member"]))
+    kept = set() if shelf.resampled else stored(shelf.folder)
+    finished = results.loc[results["status"] == "ok"]
+    groups = finished.groupby(keys, sort=False, dropna=False)
+    settings = {key: group["member"].tolist() for key, group in groups}
+    whole = {key: own for key, own in settings.items() if len(own) > 1 and kept.issuperset(own)}
+    told = _predictions(shelf, {member for own in whole.values() for member in own})
     found = []
-    for setting, group in whole.groupby(keys, sort=False, dropna=False):
-        if told.keys() >= set(group["member"]):
-            mine = [told[member] for member in group["member"]]
-            together = mine[0].together([each.outputs for each in mine])
-            row = dict(zip(keys, setting, strict=True)) | {"metric": mine[0].metric}
-            found.append(row | together._asdict())
-    columns = [*keys, "metric", *ensemble.Ensemble._fields]
-    return pd.DataFrame(found, columns=columns)
+    for key, own in whole.items():
+        if told.keys() >= set(own):
+            metric, targets = told[own[0]].metric, told[own[0]].targets
+            judge = ensemble.mse if metric == "mse" else ensemble.accuracy
+            together = judge(np.stack([told[member].outputs for member in own]), targets)
+            found.append(
+                {**dict(zip(keys, key, strict=True)), "metric": metric, **together._asdict()}
+            )
+    return pd.DataFrame(found, columns=[*keys, "metric", *ensemble.Ensemble._fields])
 
 
 @dataclass(frozen=True)
@@ -311,13 +274,8 @@ class Predictions:
     outputs: np.ndarray
     targets: np.ndarray
 
-    def together(self, outputs: Sequence[np.ndarray]) -> ensemble.Ensemble:
-        """How well members predict whose targets are these."""
-        judge = ensemble.mse if self.metric == "mse" else ensemble.accuracy
-        return judge(np.stack(outputs), self.targets)
 
-
-def _predictions(shelf: "Shelf", wanted: Collection[str]) -> dict[str, Predictions]:
+def _predictions(shelf: Shelf, wanted: Collection[str]) -> dict[str, Predictions]:
     """Of those wanted whose network may be built, by member."""
     found = {}
     for id in shelf.folder.finished() if wanted else ():
@@ -342,49 +300,3 @@ def _predicted(stack: Sequence[Kept], lesson: Lesson) -> dict[str, Predictions]:
         each.member.id: Predictions(metric, own.numpy(), targets.numpy())
         for each, own in zip(stack, told, strict=True)
     }
-
-
-class Shelf:
-    """What a run folder keeps of its stacks, every data set read once.
-
-    Attributes:
-        folder: the run folder.
-        resampled: whether every seed has a split of its own.
-    """
-
-    def __init__(self, folder: str | Path, allow_code: bool = False) -> None:
-        self.folder = Folder(folder)
-        study = self.folder.study()
-        self._planned = {} if study is None else {m.id: m for m in members(study)}
-        self.resampled = study is not None and bool(study.head.resample)
-        self._allow_code = allow_code
-        self._data: dict[tuple, tuple[Dataset, Samples]] = {}
-
-    def holds(self, id: str) -> bool:
-        """Whether weights of a stack are kept, of a network that may be built."""
-        network = kept.network(self.folder, id)
-        return network is not None and (self._allow_code or not models.is_code(network["kind"]))
-
-    def stack(self, id: str) -> tuple[list[Kept], Lesson]:
-        """The finished members of a stack whose weights are kept, in their order."""
-        states, about = kept.of_stack(self.folder, "weights", id)
-        copies, _ = kept.of_stack(self.folder, "snapshots", id)
-        results = self.folder.table(id, "results").select(["member", "status"]).to_pylist()
-        finished = [row["member"] for row in results if row["status"] == "ok"]
-        stack = [
-            Kept(
-                self._planned[member],
-                states[member],
-                {name: each.numpy() for name, each in copies.get(member, {}).items()},
-            )
-            for member in finished
-            if member in states
-        ]
-        return stack, self._lesson(self._planned[next(iter(states))], json.loads(about["network"]))
-
-    def _lesson(self, member: Member, network: dict[str, Any]) -> Lesson:
-        key = (member.data, member.recipe.inputs, member.split_seed)
-        if key not in self._data:
-            own = dataset(member.data)
-            self._data[key] = own, samples(member, own)
-        return Lesson(*self._data[key], network)
