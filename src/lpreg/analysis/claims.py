@@ -176,13 +176,14 @@ class Case:
         return min(1.0, 2 * min(max(self._support), min(self._refutation)))
 
     def verdict(self, p_adjusted: float, level: float) -> str:
-        """One of `VERDICTS`. What is shown to be too small to matter is contradicted, even where it
-        is shown to be above 0 just as surely."""
+        """One of `VERDICTS`. What is shown to be too small to matter is contradicted, though it may
+        be shown to be above 0 as well."""
         if not self.components:
             return "not run"
         if not p_adjusted < level:
             return "inconclusive"
-        return "supported" if max(self._support) < min(self._refutation) else "contradicted"
+        factor = p_adjusted / self.p if self.p else 1.0
+        return "contradicted" if 2 * min(self._refutation) * factor < level else "supported"
 
     def needed(self, level: float) -> float:
         """Seeds that would decide it, either way, were the effects as they are seen."""

@@ -7,7 +7,8 @@ when all its members finished: a mean over some of the cells would compare other
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial, reduce
+from functools import partial
+from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,9 +60,10 @@ def fitting(evidence: pd.DataFrame, selector: Selector) -> pd.DataFrame:
     """
     if not evidence["recipe"].isin(several(selector["recipe"])).any():
         raise Unpaired(f"recipe {' or '.join(several(selector['recipe']))} was not run")
-    rows = evidence
+    fits = np.ones(len(evidence), dtype=bool)
     for column, asked in selector.items():
-        rows = rows.loc[rows[column].isin(several(asked))]
+        fits &= evidence[column].isin(several(asked)).to_numpy()
+    rows = evidence.loc[fits]
     if rows.empty:
         named = {column: asked for column, asked in selector.items() if column != "recipe"}
         raise Unpaired(f"nothing with {told(named)} was run")
@@ -104,19 +106,48 @@ def align(sides: Sequence[pd.DataFrame], selectors: Sequence[Selector], metric: 
         raise Unpaired("not measured")
     free = [column for column in CELL if not any(column in each for each in selectors)]
     tables = [_table(side, metric, free) for side in sides]
-    seeds = reduce(pd.Index.intersection, (table.index for table in tables))
-    cells = reduce(pd.Index.intersection, (table.columns for table in tables))
-    if seeds.empty or cells.empty:
-        raise Unpaired("its sides have no seed in common" if seeds.empty else
-                       f"its sides have no {' and '.join(free)} in common")  # fmt: skip
-    values = np.stack([table.loc[seeds, cells].to_numpy(float) for table in tables])
+    cells = [cell for cell in tables[0] if all(cell in table for table in tables)]
+    seeds = sorted(set.intersection(*(_seeds(table) for table in tables)))
+    if not seeds or not cells:
+        common = "seed" if cells else " and ".join(free)
+        raise Unpaired(f"its sides have no {common} in common")
+    values = np.array([
+        [[_mean(table[cell], seed) for cell in cells] for seed in seeds] for table in tables
+    ])  # fmt: skip
     whole = np.asarray(np.isfinite(values).all(axis=(0, 2)))
     members = pd.concat(sides)
-    return Sides(values[:, whole], members, _left_out(seeds[~whole], len(seeds), members))
+    lost = [seed for seed, is_whole in zip(seeds, whole, strict=True) if not is_whole]
+    return Sides(values[:, whole], members, _left_out(lost, len(seeds), members))
 
 
-def _left_out(seeds: pd.Index, of: int, members: pd.DataFrame) -> str:
-    if seeds.empty:
+Table = dict[tuple, list[dict[int, float]]]
+"""What the free columns hold -> the cells of a side that hold it, each by seed."""
+
+
+def _table(side: pd.DataFrame, metric: str, free: list[str]) -> Table:
+    if metric not in side:
+        side = side.assign(**{metric: nan})
+    cells: dict[tuple, dict[int, float]] = {}
+    for *cell, seed, value in zip(*(side[name] for name in (*CELL, "seed", metric)), strict=True):
+        cells.setdefault(tuple(cell), {})[seed] = value
+    table: Table = {}
+    for cell, values in cells.items():
+        key = tuple(name for column, name in zip(CELL, cell, strict=True) if column in free)
+        table.setdefault(key, []).append(values)
+    return table
+
+
+def _mean(cells: list[dict[int, float]], seed: int) -> float:
+    """NaN unless all of the cells have it."""
+    return sum(cell.get(seed, nan) for cell in cells) / len(cells)
+
+
+def _seeds(table: Table) -> set[int]:
+    return {seed for cells in table.values() for cell in cells for seed in cell}
+
+
+def _left_out(seeds: list[int], of: int, members: pd.DataFrame) -> str:
+    if not seeds:
         return ""
     failed = members.loc[members["seed"].isin(seeds), "status"] != "ok"
     why = "diverged" if failed.any() else "is missing"
@@ -127,13 +158,3 @@ def _is_measured(metric: str, side: pd.DataFrame) -> bool:
     """Whether any member that finished has it; of those that diverged, nothing is to be had."""
     sound = side.loc[side["status"] == "ok"]
     return sound.empty or (metric in sound and bool(sound[metric].notna().any()))
-
-
-def _table(side: pd.DataFrame, metric: str, free: list[str]) -> pd.DataFrame:
-    """Seeds x what the free columns hold; the mean where several cells of the side hold it."""
-    cells = side.assign(value=side.get(metric, np.nan)).pivot(
-        index="seed", columns=CELL, values="value"
-    )
-    if not free:
-        return cells.mean(axis=1, skipna=False).to_frame("all")
-    return cells.T.groupby(level=free, sort=True).mean(skipna=False).T  # pyright: ignore

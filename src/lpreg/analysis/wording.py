@@ -7,7 +7,7 @@ from typing import Any
 from lpreg.analysis.evidence import METRICS
 
 
-def effect_in_words(row: Mapping[str, Any]) -> str:
+def effect_in_words(row: Mapping[Any, Any]) -> str:
     """The effect of a row of `judge` with its interval: "+9.3 points [7.7, 10.8]"; as many decimals
     as the interval makes sense of. Empty when there is none."""
     effect, low, high = (row[name] for name in ("effect", "low", "high"))
@@ -21,7 +21,7 @@ def effect_in_words(row: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def sentence(row: Mapping[str, Any]) -> str:
+def sentence(row: Mapping[Any, Any]) -> str:
     """What a row of `judge` says, for a reader: the verdict, both sides, the effect and its
     interval, the seeds, and of an inconclusive claim what it would take."""
     verdict = str(row["verdict"]).capitalize()
@@ -41,7 +41,7 @@ def sentence(row: Mapping[str, Any]) -> str:
     return f"{verdict}: {'; '.join(filter(None, parts))}."
 
 
-def _compared(row: Mapping[str, Any]) -> str:
+def _compared(row: Mapping[Any, Any]) -> str:
     label = METRICS[row["metric"]].label
     left, right = row["left_mean"], row["right_mean"]
     if isnan(right):
@@ -55,7 +55,7 @@ def _compared(row: Mapping[str, Any]) -> str:
     return f"{label} {' against '.join(sides)}, {row['ours']}"
 
 
-def _outlook(row: Mapping[str, Any]) -> str:
+def _outlook(row: Mapping[Any, Any]) -> str:
     seeds = row["needed"]
     if isnan(seeds):
         return "more seeds would tell" if row["n"] < 2 else ""

@@ -275,8 +275,7 @@ def verdicts(study: "Study", evidence: pd.DataFrame) -> pd.DataFrame:
     """
     from lpreg.analysis.claims import judge
 
-    shares = {data.name: data.split.test / data.split.train for data in study.data if _draws(data)}
-    rows = judge(asked(study), evidence, study.recipe_names, test_share=shares)
+    rows = judge(asked(study), evidence, study.recipe_names, test_share=study.test_share)
     there = kept(study.name.removesuffix("-quick"))
     key = ["name", "recipe", "kind", "metric"]
     lacking = rows.loc[rows["verdict"] == "not run", key].merge(there[key])
@@ -332,8 +331,3 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
         value = float(row[name])
         told[name] = float(f"{value:.6g}") if isfinite(value) else str(value)
     return {name: None if value == "nan" else value for name, value in told.items()}
-
-
-def _draws(data: Any) -> bool:
-    """Whether every seed draws a split of its own."""
-    return bool(getattr(data, "resample", False))
