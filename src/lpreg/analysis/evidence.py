@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lpreg.analysis.convergence import loss_epochs
+from lpreg.analysis.doubledescent import rise
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -167,10 +168,6 @@ def _times(results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rises(curves: pd.DataFrame) -> pd.DataFrame:
-    try:
-        from lpreg.analysis.doubledescent import rise  # pyright: ignore
-    except ModuleNotFoundError:
-        return pd.DataFrame()
     if "val_accuracy" not in curves:
         return pd.DataFrame()
     groups = curves.groupby("member", sort=False)[["epoch", "val_accuracy"]]
