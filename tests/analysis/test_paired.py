@@ -98,6 +98,17 @@ def test_differences_without_spread_are_judged_by_their_sign():
     assert equivalence([0.0] * 5, 0.01) == 1 / 32
 
 
+def test_the_rounding_of_single_precision_is_no_spread():
+    """Three seeds that differ by the same number of images out of 539, or out of 10,000."""
+    for n, image in ((539, 2), (10_000, 1)):
+        right = np.array([501, 504, 507], dtype=np.float32)
+        left, right = (right + image) / np.float32(n), right / np.float32(n)
+        differences = left.astype(float) - right.astype(float)
+        assert differences.std() > 0
+        assert paired(differences)[5:] == (1 / 8, 1)
+        assert paired(differences, bound=image / n)[5:] == (1, 1)
+
+
 def test_too_few_seeds_and_broken_ones_say_nothing():
     for differences in ([], [1.0], [1.0, nan], [1.0, inf], [inf, -inf]):
         effect = paired(differences)

@@ -53,6 +53,11 @@ def summarize(values: ArrayLike, confidence: float = 0.95) -> Summary:
     return Summary(n, mean, sd, mean - half, mean + half)
 
 
+ROUNDING = 1e-3
+"""Differences whose spread is this share of the largest, or less, are the same number: accuracies
+are counted in single precision, which knows one image of 10,000 to three digits."""
+
+
 class Effect(NamedTuple):
     """A mean difference over paired seeds, and how sure it lies above or below a bound.
 
@@ -105,9 +110,9 @@ def paired(
             mean = float(values.mean()) if n else nan
         return Effect(n, mean, nan, nan, nan, nan, nan)
     mean, sd = float(values.mean()), float(values.std(ddof=1))
-    if sd <= 1e-12 * np.abs(values).max():  # the same number but for rounding
+    if sd <= ROUNDING * np.abs(values).max():
         above, below = mean > bound, mean < bound
-        if isclose(mean, bound, rel_tol=1e-12):
+        if isclose(mean, bound, rel_tol=ROUNDING):
             above = below = False
         return Effect(n, mean, 0, mean, mean, 0.5**n if above else 1, 0.5**n if below else 1)
     error = sd * _spread_of_mean(n, test_share)
