@@ -270,3 +270,8 @@ def test_the_page_shows_what_its_example_prints(capsys: pytest.CaptureFixture[st
 def test_the_page_names_what_a_claim_can_be_about(metric: str):
     like = re.sub(r"^(val|test)_(?=accuracy|loss|mse)", "train_", metric)
     assert f"`{like.replace('pruned_mse', 'pruned_accuracy')}`" in PAGE
+
+
+@pytest.mark.parametrize("key", ClaimTable.model_fields)
+def test_the_page_names_every_key_of_a_claim(key: str):
+    assert re.search(rf"^{key} = |`{key}\b", PAGE, re.MULTILINE)
