@@ -26,7 +26,7 @@ SAID = {
     "shapes": {
         "L0 in the loss does nothing": "L0-accuracy L0-near-zeros",
         "L0 with an active mechanism makes zeros": "L0-zeroing",
-        "the slope of L1 drives weights to zero": "L1-exact-zeros",
+        "the slope of L1 drives weights to zero": "L1-exact-zeros L1-zeroing",
         "low precision makes real zeros": "bfloat16-zeros int8-zeros",
         "shallow: no real overfitting": "shallow-gap",
         "shallow: no penalty makes a difference": "shallow-accuracy shallow-gap-same",
