@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import product
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -126,14 +126,15 @@ class ClaimTable(Table):
 
     @model_validator(mode="after")
     def _has_a_region(self) -> Self:
-        bounded = self.above is not None or self.below is not None
+        bounds = [bound for bound in (self.above, self.below) if bound is not None]
+        bounded = bool(bounds)
         if self.kind == "equal" and self.margin is None:
             raise ValueError("kind 'equal' needs a margin: the difference that no longer matters")
         if self.kind in ("equal", "order") and bounded:
             raise ValueError(f"kind {self.kind!r} takes a margin; above and below are not for it")
         if self.kind == "ratio" and (not bounded or self.margin is not None):
             raise ValueError("kind 'ratio' needs above or below, or both, and takes no margin")
-        if self.kind == "ratio" and min(self.above or inf, self.below or inf) <= 0:
+        if self.kind == "ratio" and min(bounds) <= 0:
             raise ValueError("the bounds of a ratio are above 0")
         if bounded and self.margin is not None:
             raise ValueError("either above and below, or a margin")
