@@ -184,7 +184,7 @@ def pruning_curves(results: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFram
         (members), `metric` ("accuracy" or "mse"), and for each of `val` and `test` the columns
         `_mean`, `_low`, `_high`. Settings of which nothing is measured are left out.
     """
-    told = measures.loc[measures["measure"].str.startswith("pruned_")]
+    told = measures.loc[measures["measure"].str.startswith("pruned_")].reset_index(drop=True)
     names = told["measure"].str.extract(r"^pruned_(?P<part>[a-z]+)_(?P<metric>[a-z]+)$")
     long = told[["member", "at", "value"]].rename(columns={"at": "density"}).join(names)
     return _by_setting(results, long, "density", _parts)

@@ -242,6 +242,9 @@ def ensembles(folder: str | Path, *, allow_code: bool = False) -> pd.DataFrame:
     shelf = Shelf(folder, allow_code)
     results = shelf.folder.read().results
     keys = [*CELL, *(knob for knob in KNOBS if knob in results)]
+    columns = [*keys, "metric", *ensemble.Ensemble._fields]
+    if results.empty:
+        return pd.DataFrame(columns=columns)
     kept = set() if shelf.resampled else stored(shelf.folder)
     finished = results.loc[results["status"] == "ok"]
     groups = finished.groupby(keys, sort=False, dropna=False)
@@ -254,10 +257,8 @@ def ensembles(folder: str | Path, *, allow_code: bool = False) -> pd.DataFrame:
             metric, targets = told[own[0]].metric, told[own[0]].targets
             judge = ensemble.mse if metric == "mse" else ensemble.accuracy
             together = judge(np.stack([told[member].outputs for member in own]), targets)
-            found.append(
-                {**dict(zip(keys, key, strict=True)), "metric": metric, **together._asdict()}
-            )
-    return pd.DataFrame(found, columns=[*keys, "metric", *ensemble.Ensemble._fields])
+            found.append((*key, metric, *together))
+    return pd.DataFrame(found, columns=columns)
 
 
 @dataclass(frozen=True)
