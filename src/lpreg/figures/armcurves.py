@@ -10,7 +10,7 @@ from lpreg.figures import curves
 from lpreg.figures.curves import MARK, PARTS, PLAIN, settled
 from lpreg.figures.drawing import Evidence, needing
 from lpreg.figures.looks import GREY, looks
-from lpreg.figures.web import light, log_rule, menu, packed, rule, thin, web
+from lpreg.figures.web import light, log_rule, menu, packed, rule, safe, thin, web
 
 COLUMNS = ["data", "recipe", "model", "arm", "lam", "seed", "status", "converged"]
 COLUMNS += ["epoch", "part", "loss", "accuracy"]
@@ -45,7 +45,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
     notes = {arm: _notes(frame.loc[frame["arm"] == arm]) for arm in lines}
     buttons = [
         {
-            "label": arm,
+            "label": safe(arm),
             "method": "update",
             "args": [{"y": [*map(packed, own.values())]}, notes[arm], changed],
         }

@@ -135,6 +135,6 @@ def intervals(members: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) 
             row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
         rows.append(row)
     table = pd.DataFrame(rows)
-    if "arm" in by:
+    if rows and "arm" in by:
         table["arm"] = pd.Categorical(table["arm"], members["arm"].cat.categories)
     return table

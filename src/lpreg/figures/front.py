@@ -26,7 +26,8 @@ def frame(evidence: Evidence) -> pd.DataFrame:
     well, one of them better. Places without any exact zero are left out.
     """
     table = settings(evidence)
-    table = table.loc[table.groupby(list(PLACE))["zeros"].transform("max") > 0]
+    if not table.empty:
+        table = table.loc[table.groupby(list(PLACE))["zeros"].transform("max") > 0]
     if table.empty:
         return table
     better = table["score"].where(table["metric"] == "accuracy", -table["score"])

@@ -23,6 +23,8 @@ def frame(evidence: Evidence) -> pd.DataFrame:
     setting of the arm.
     """
     table = settings(evidence)
+    if table.empty:
+        return table
     cell = [*PLACE, "arm"]
     best = table.loc[table["chosen"], [*cell, *AXES]]
     same = table.merge(best, on=[*cell, *AXES])
@@ -71,7 +73,7 @@ def plot(frame: pd.DataFrame) -> go.Figure:
                 y=light(rows[value]),
                 yaxis=axis,
                 name=safe(arm),
-                legendgroup=arm,
+                legendgroup=safe(arm),
                 showlegend=axis == "y",
                 mode="lines+markers" if has_strength else "lines",
                 line={**look.web_line, "width": 3 if arm == "none" else 1.6},

@@ -1,7 +1,7 @@
 """What all pictures for paper share: text, how numbers are written, how files are made."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def stem(*names: object) -> str:
 
 
 def save(
-    figure: Figure, folder: Path, name: str, endings: Sequence[str] = ("png", "svg")
+    figure: Figure, folder: Path, name: str, endings: Iterable[str] = ("png", "svg")
 ) -> list[Path]:
     """Write a picture to an existing folder: the same files for the same picture.
 

@@ -30,7 +30,7 @@ def frame(evidence: Evidence) -> pd.DataFrame:
     found = loss_epochs(best, own).merge(best, on="member")
     last = own.groupby("member")["epoch"].max()
     watched = found.loc[found["status"] == "ok"].assign(last=found["member"].map(last))
-    somewhere = watched.groupby(list(PLACE))["converged"].transform("any")
+    somewhere = watched.groupby(list(PLACE))["converged"].transform("any").astype(bool)
     tables = []
     groups = watched.loc[somewhere].groupby(ABOUT, sort=False, dropna=False, observed=True)
     for keys, members in groups:
