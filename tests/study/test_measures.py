@@ -311,7 +311,8 @@ def test_channels_are_followed_into_the_linear_layers():
 
 
 def test_a_network_with_shortcuts_is_no_chain():
-    found = measured(*(lesson := made(RESNET, *images())), state_of(lesson[1]))
+    member, lesson = made(RESNET, *images())
+    found = measured(member, lesson, state_of(lesson))
     assert "effective_zeros" not in set(found["measure"])
     assert (found["measure"] == "dead_units").sum() == 21
 
