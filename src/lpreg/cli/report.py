@@ -95,6 +95,7 @@ def about(folder: Folder) -> About:
         command=_line(study, folder, _recipes(folder)),
         planned=pd.DataFrame(planned, columns=columns),  # pyright: ignore[reportArgumentType]
         resume=_line(study, folder, "all", "--out", folder),
+        test_share=study.test_share,
     )
 
 

@@ -1,7 +1,6 @@
 """The report: what a study has found, in one file of HTML."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 
 import pandas as pd
 
@@ -10,6 +9,7 @@ from lpreg.report import plots, study, tables
 from lpreg.report.html import Html, element, join
 from lpreg.report.page import Entry, asset, page, section
 from lpreg.report.study import About
+from lpreg.report.use import use
 from lpreg.report.verdicts import verdicts
 
 
@@ -22,13 +22,15 @@ def build(title: str, evidence: Evidence, about: About) -> str:
         about: its source, settings and machine, and what was planned.
     """
     parts = list(_parts(evidence, about))
+    has_plots = any(entry.id == "figures" for entry, _ in parts)
     body = join(study.notice(about, evidence.results), [part for _, part in parts])
     return page(
         title,
         body,
-        [asset("plotly.min.js"), asset("plots.js")] if _has_plots(parts) else (),
+        [asset("plots.js")] if has_plots else (),
         subtitle=_subtitle(evidence.results, about),
         contents=[entry for entry, _ in parts],
+        asleep={"plotly": asset("plotly.min.js")} if has_plots else {},
     )
 
 
@@ -37,10 +39,7 @@ def _parts(evidence: Evidence, about: About) -> Iterable[tuple[Entry, Html]]:
     if len(evidence.verdicts):
         yield _part("verdicts", "Verdicts", verdicts(evidence.verdicts))
     if len(results):
-        with suppress(ModuleNotFoundError):  # until lpreg.analysis.choice is there
-            from lpreg.report.use import use
-
-            yield _part("use", "What to use", use(results))
+        yield _part("use", "What to use", use(results, about.test_share))
         yield _part("tables", "Tables", _tables(evidence))
         figures = plots.figures(evidence)
         if figures:
@@ -60,10 +59,6 @@ def _parts(evidence: Evidence, about: About) -> Iterable[tuple[Entry, Html]]:
 
 def _part(id: str, title: str, *children: object) -> tuple[Entry, Html]:
     return Entry(id, title), section(id, title, *children)
-
-
-def _has_plots(parts: Iterable[tuple[Entry, Html]]) -> bool:
-    return any(entry.id == "figures" for entry, _ in parts)
 
 
 def _subtitle(results: pd.DataFrame, about: About) -> Html:

@@ -6,10 +6,11 @@ A policy in its head lets a browser run the scripts of this package and no other
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from types import MappingProxyType
 from typing import NamedTuple
 
 from lpreg.report.html import Html, element, join
@@ -38,6 +39,8 @@ def page(
     *,
     subtitle: object = None,
     contents: Iterable[Entry] = (),
+    asleep: Mapping[str, str] = MappingProxyType({}),
+    beside: bool = False,
 ) -> str:
     """A page of HTML.
 
@@ -48,6 +51,9 @@ def page(
             draws figures and switches the theme.
         subtitle: under the heading: text or `Html`.
         contents: what the table of contents names; without any there is none.
+        asleep: id -> JavaScript that is not run before a script asks for it, so that a heavy
+            library does not delay the page.
+        beside: whether pictures that lie beside the page may be shown.
     """
     scripts = (*scripts, asset("page.js"))
     entries = list(contents)
@@ -55,7 +61,11 @@ def page(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(THEME, *scripts)),
+        element(
+            "meta",
+            http_equiv="Content-Security-Policy",
+            content=_policy(THEME, *scripts, *asleep.values(), beside=beside),
+        ),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="generator", content="lpreg"),
         element("link", rel="icon", href="data:,"),
@@ -69,6 +79,7 @@ def page(
         element("header", _masthead(title, subtitle), class_="masthead"),
         element("div", _contents(entries) if entries else None, main, class_="columns"),
         element("div", id="said", role="status", aria_live="polite", class_="unseen"),
+        [element("script", Html(text), type="text/plain", id=id) for id, text in asleep.items()],
         [element("script", Html(script)) for script in scripts],
     )
     return "<!doctype html>\n" + element("html", head, element("body", *parts), lang="en") + "\n"
@@ -115,11 +126,13 @@ def _entries(entries: Iterable[Entry]) -> Html:
     return element("ol", lines)
 
 
-def _policy(*scripts: str) -> str:
-    """A Content Security Policy: these scripts by their hashes, styles, pictures made here."""
+def _policy(*scripts: str, beside: bool) -> str:
+    """A Content Security Policy: these scripts by their hashes, styles, pictures made here, and
+    those beside the page if they may be shown."""
     hashes = (b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    pictures = "data: blob: 'self' file:" if beside else "data: blob:"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        f"img-src {pictures}; base-uri 'none'; form-action 'none'"
     )

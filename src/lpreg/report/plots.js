@@ -32,7 +32,7 @@
     element.append(words, ...parts);
     return element;
   };
-  const menu = (canvas, { buttons, active = 0 }) => {
+  const choice = (canvas, { buttons, active = 0 }) => {
     const group = document.createElement("div");
     group.className = "choice";
     group.setAttribute("role", "group");
@@ -42,15 +42,23 @@
       button.type = "button";
       button.textContent = each.label;
       button.setAttribute("aria-pressed", String(i === active));
-      button.addEventListener("click", async () => {
+      button.addEventListener("click", () => {
         for (const other of made) other.setAttribute("aria-pressed", String(other === button));
-        await act(canvas, each);
+        act(canvas, each);
       });
       return button;
     });
     group.append(...made);
     return group;
   };
+  const list = (canvas, { buttons, active = 0 }) => {
+    const select = document.createElement("select");
+    for (const [i, each] of buttons.entries())
+      select.add(new Option(each.label, i, i === active, i === active));
+    select.addEventListener("change", () => act(canvas, buttons[select.value]));
+    return label("Show", select);
+  };
+  const menu = (canvas, each) => (each.buttons.length > 4 ? list : choice)(canvas, each);
   const slider = (canvas, { steps, active = 0, currentvalue }) => {
     const range = document.createElement("input");
     const here = document.createElement("output");
@@ -88,7 +96,14 @@
       place[last] = value;
     }
   };
+  const wake = () => {
+    if (window.Plotly) return;
+    const library = document.createElement("script");
+    library.textContent = document.getElementById("plotly").textContent;
+    document.head.append(library);
+  };
   const draw = async (canvas) => {
+    wake();
     drawn.add(canvas);
     const numbers = document.getElementById(`${canvas.id}-numbers`).textContent;
     const { data, layout, frames } = JSON.parse(numbers);

@@ -25,6 +25,8 @@ class About:
         command: what trains it again.
         planned: one row per planned member: `member`, `recipe`, `data`, `model`, `arm`.
         resume: what goes on with a study that is not finished.
+        test_share: of data sets of which every seed drew a split of its own, test samples over
+            training samples.
     """
 
     name: str = ""
@@ -35,6 +37,7 @@ class About:
     command: str = ""
     planned: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["member", *CELL]))
     resume: str = ""
+    test_share: Mapping[str, float] | None = None
 
 
 def missing(planned: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
@@ -75,14 +78,12 @@ def gaps(about: About, results: pd.DataFrame) -> Html:
 
 def _not_stored(lacking: pd.DataFrame, planned: pd.DataFrame) -> Html:
     place = CELL[:-1]
-    arms = planned.groupby(place)["arm"].nunique().rename("arms")
+    whole = planned.groupby(place).agg(planned=("member", "size"), arms=("arm", "nunique"))
     counts = lacking.assign(missing=lacking["planned"] - lacking["stored"])
-    rows = counts.groupby(place, sort=False).agg(
-        missing=("missing", "sum"), planned=("planned", "sum"), names=("arm", list)
-    )
+    rows = counts.groupby(place, sort=False).agg(missing=("missing", "sum"), names=("arm", list))
     told = [
         {**row, "arms": "all" if len(row["names"]) == row["arms"] else ", ".join(row["names"])}
-        for row in rows.join(arms).reset_index().to_dict("records")
+        for row in rows.join(whole).reset_index().to_dict("records")
     ]
     columns = [
         *(words(key, key) for key in place),

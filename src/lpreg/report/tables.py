@@ -216,13 +216,17 @@ def places(results: pd.DataFrame) -> list[Place]:
     return [Place(*map(str, row)) for row in found.itertuples(index=False)]
 
 
+def at(rows: pd.DataFrame, place: Place) -> pd.DataFrame:
+    """The rows about a place."""
+    return rows.loc[(rows[list(Place._fields)] == list(place)).all(axis=1)]
+
+
 def settings(results: pd.DataFrame, curves: pd.DataFrame) -> Html:
     """Accuracy, the best epoch and the weights: a block of three tables for every place."""
     frames = (tables.accuracy(results), tables.peak(results, curves), tables.weights(results))
     blocks = []
     for i, place in enumerate(places(results)):
-        here = (frames[0][list(place._fields)] == list(place)).all(axis=1)
-        own = [frame.loc[here] for frame in frames]
+        own = [at(frame, place) for frame in frames]
         three = zip(("accuracy", "best", "weights"), (_accuracy, _best, _weights), own, strict=True)
         drawn = [make(f"{name}-{i}", rows) for name, make, rows in three]
         heading = element("h3", str(place))
@@ -231,7 +235,7 @@ def settings(results: pd.DataFrame, curves: pd.DataFrame) -> Html:
 
 
 def _about(results: pd.DataFrame, place: Place) -> Html:
-    here = results.loc[(results[list(place._fields)] == list(place)).all(axis=1)]
+    here = at(results, place)
     sentence = f"{here['weights'].max():,} weights, {here['seed'].nunique()} seeds."
     units = here["unit"].dropna().unique() if "unit" in here else []
     sentence += "".join(f" Squared errors are in ({unit})²." for unit in units)

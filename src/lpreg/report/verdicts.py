@@ -22,6 +22,9 @@ def badge(verdict: str, count: int | None = None) -> Html:
     return element("span", mark, word, class_=f"badge {css(verdict)}")
 
 
+NOT_RUN = "not run"
+
+
 def css(verdict: str) -> str:
     """The class that gives a verdict its colours."""
     return re.sub(r"\W", "-", verdict)
@@ -49,14 +52,34 @@ def _recipe(number: int, name: str, rows: pd.DataFrame) -> Html:
     counts = rows["verdict"].value_counts()
     tally = [element("li", badge(each, counts[each])) for each in SYMBOLS if each in counts]
     heading = join("Under the recipe ", element("em", name))
-    claims = [_claim(number, row) for row in rows.to_dict("records")]
+    judged = rows["verdict"] != NOT_RUN
+    claims = [_claim(number, row) for row in rows[judged].to_dict("records")]
     return section(
         f"verdicts-{number}",
         heading,
         element("ul", tally, class_="tally", aria_label="How many of each verdict"),
-        element("ol", claims, class_="claims"),
+        element("ol", claims, class_="claims") if claims else None,
+        _not_run(number, rows[~judged]),
         level=3,
     )
+
+
+def _not_run(recipe: int, rows: pd.DataFrame) -> Html | None:
+    """The claims that nothing was run for, folded."""
+    if rows.empty:
+        return None
+    lines = [
+        element(
+            "li",
+            element("strong", row["text"]),
+            f". Published: {row['published']}. " if row["published"] else ". ",
+            element("span", sentence(row), class_="quiet"),
+            id=claim_id(recipe, str(row["name"])),
+        )
+        for row in rows.to_dict("records")
+    ]
+    count = f"{len(rows)} claim{'s' * (len(rows) > 1)} not run"
+    return element("details", element("summary", count), element("ul", lines, class_="text"))
 
 
 def _claim(recipe: int, row: Mapping[Any, Any]) -> Html:
@@ -99,10 +122,13 @@ def _details(row: Mapping[Any, Any]) -> Html:
     return element("details", element("summary", label), *lines)
 
 
-def _overview(rows: pd.DataFrame, recipes: Sequence[str]) -> Html:
-    """All claims at a glance: one line each, one column per recipe."""
+def _overview(rows: pd.DataFrame, recipes: Sequence[str]) -> Html | None:
+    """All claims with a verdict at a glance: one line each, one column per recipe."""
+    judged = set(rows.loc[rows["verdict"] != NOT_RUN, "name"])
+    if not judged:
+        return None
     found = {(row["name"], row["recipe"]): row["verdict"] for row in rows.to_dict("records")}
-    texts = rows.drop_duplicates("name").set_index("name")["text"]
+    texts = rows[rows["name"].isin(judged)].drop_duplicates("name").set_index("name")["text"]
     lines = []
     for name, words in texts.items():
         cells = [_glance(i, str(name), found.get((name, each))) for i, each in enumerate(recipes)]
@@ -116,9 +142,10 @@ def _overview(rows: pd.DataFrame, recipes: Sequence[str]) -> Html:
         element("tbody", lines),
         class_="glance",
     )
-    return element(
-        "div", grid, class_="scroll", tabindex="0", role="region", aria_label="All claims"
-    )
+    box = {"class_": "scroll", "tabindex": "0", "role": "region", "aria_label": "All claims"}
+    others = rows["name"].nunique() - len(judged)
+    more = f"{others} more were not run under any recipe; they are listed below."
+    return join(element("div", grid, **box), element("p", more, class_="quiet") if others else None)
 
 
 def _glance(recipe: int, name: str, verdict: str | None) -> Html:
