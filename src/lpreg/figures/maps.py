@@ -64,7 +64,7 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 
 def plot(frame: pd.DataFrame) -> go.Figure:
-    """Tiles for images, a row per arm for a table; the slider starts at the last epoch."""
+    """Tiles for images, a column per arm for a table; the slider starts at the last epoch."""
     arms, size = list(films(frame)), shape(frame)
     most = int(np.clip(CELLS // (len(arms) * size[0] * size[1]), 4, 40))
     epochs = weightmaps.few(sorted(frame["epoch"].unique()), most)
@@ -115,20 +115,23 @@ def _tiles(arms: list[Film], size: Shape) -> tuple[go.Figure, Any]:
 
 
 def _table(arms: list[Film]) -> tuple[go.Figure, Any]:
-    """A row per arm, a column per input."""
-    figure = web(270 + 26 * len(arms))
+    """A row per input, a column per arm."""
+    inputs = arms[0].inputs
+    longest = max(len(film.arm) for film in arms)
+    figure = web(130 + 7 * longest + 26 * len(inputs))
     figure.add_heatmap(
-        x=[*map(safe, labels(arms[0].inputs))],
-        y=[safe(film.arm) for film in arms],
-        xgap=1,
-        ygap=2,
-        hovertemplate="%{y}, %{x}: %{z} % of the largest<extra></extra>",
+        x=[safe(film.arm) for film in arms],
+        y=[*map(safe, labels(inputs))],
+        xgap=2,
+        ygap=1,
+        hovertemplate="%{x}, %{y}: %{z} % of the largest<extra></extra>",
     )
+    framed = rule(showgrid=False, showline=True, mirror=True)
     figure.update_layout(
-        xaxis=rule(showgrid=False, tickangle=60),
-        yaxis=rule(showgrid=False, autorange="reversed"),
+        xaxis={**framed, "side": "top", "tickangle": -90, "dtick": 1, "tickfont": {"size": 10}},
+        yaxis={**framed, "autorange": "reversed"},
     )
-    return figure, lambda epoch: [np.stack([_percent(film.at(epoch)) for film in arms])]
+    return figure, lambda epoch: [np.stack([_percent(film.at(epoch)) for film in arms], axis=1)]
 
 
 def _about(film: Film) -> str:
