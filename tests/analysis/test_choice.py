@@ -148,7 +148,7 @@ def test_squared_errors_rank_the_other_way_round():
 
 def test_the_groups_are_those_of_paired_tests_with_holm():
     """Seeds move all arms alike by ten times the differences: kills tests that are not paired."""
-    means = {"a": 0.900, "b": 0.899, "c": 0.8975, "d": 0.896, "none": 0.85}
+    means = {"L2": 0.900, "L3": 0.899, "L1": 0.8975, "EN": 0.896, "L0": 0.85}
     found = frame(*(arm(name, mean) for name, mean in means.items()))
     pairs = list(combinations(means, 2))
     scores = {name: rows["val_accuracy"].to_numpy() for name, rows in found.groupby("arm")}
@@ -159,7 +159,17 @@ def test_the_groups_are_those_of_paired_tests_with_holm():
     for (left, right), each in zip(pairs, adjusted, strict=True):
         shared = set(groups[left]) & set(groups[right])
         assert bool(shared) == (each >= 0.05), (left, right, each)
-    assert groups.tolist() == ["a", "a", "ab", "b", "c"]
+    assert groups.tolist() == ["a", "ab", "bc", "c", "d"]
+
+
+def test_the_tests_are_two_sided():
+    """Ten differences of mean 2.1 standard errors: p = 0.065, of which one side has half."""
+    found = frame(arm("L2", 0.9, jitter=0), arm("L1", 0.9, jitter=0))
+    differences = 0.01 * (WAVE / WAVE.std(ddof=1) + 2.1 / sqrt(SEEDS))
+    found.loc[found["arm"].eq("L2"), "val_accuracy"] += differences
+    assert set(ranking(found)["group"]) == {"a"}
+    found.loc[found["arm"].eq("L2"), "val_accuracy"] += 0.2 * 0.01 / sqrt(SEEDS)  # 2.3: 0.047
+    assert set(ranking(found)["group"]) == {"a", "b"}
 
 
 def test_seeds_that_drew_their_own_splits_show_less():
@@ -228,6 +238,11 @@ def test_exact_zeros_that_cost_nothing_are_preferred():
         "Use L1 at λ = 0.001, which sets 60.0 % of the weights to exactly zero: "
         "validation shows no difference from L2, none and EN; "
     )
+
+
+def test_exact_zeros_that_are_shown_to_cost_something_are_not():
+    found = frame(arm("L2", 0.9, jitter=0.001), arm("L1", 0.895, zeros=0.6, jitter=0.001))
+    assert recommend(found)["arm"].tolist() == ["L2"]
 
 
 def test_few_zeros_are_no_reason():

@@ -109,6 +109,12 @@ def test_the_rounding_of_single_precision_is_no_spread():
         assert paired(differences, bound=image / n)[5:] == (1, 1)
 
 
+def test_a_spread_that_is_small_beside_the_mean_is_one():
+    """Zeros of three seeds: the t test is sure, although the sign test could not be."""
+    assert paired([18_000, 18_001, 18_002]).p_above < 1e-8
+    assert paired([18_000, 18_001, 18_002], bound=18_000.5).p_above > 0.1
+
+
 def test_too_few_seeds_and_broken_ones_say_nothing():
     for differences in ([], [1.0], [1.0, nan], [1.0, inf], [inf, -inf]):
         effect = paired(differences)

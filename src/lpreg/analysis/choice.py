@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
-from string import ascii_lowercase
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -236,9 +236,7 @@ def _letters(arms: Sequence[str], apart: Collection[frozenset[str]]) -> dict[str
         sets = {*(s for s in sets if not pair <= s), *halves}
         sets = [s for s in sets if not any(s < other for other in sets)]
     sets = sorted(sets, key=lambda s: [arm not in s for arm in arms])
-    return {
-        arm: "".join(ascii_lowercase[i] for i, s in enumerate(sets) if arm in s) for arm in arms
-    }
+    return {arm: "".join(ascii_letters[i] for i, s in enumerate(sets) if arm in s) for arm in arms}
 
 
 def _advice(

@@ -8,7 +8,7 @@ puts 1 / n + test_share in the place of 1 / n in the variance of a mean.
 Source: Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52, 2003.
 """
 
-from math import ceil, inf, isclose, isnan, log2, nan, sqrt
+from math import ceil, inf, isnan, log2, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -53,9 +53,8 @@ def summarize(values: ArrayLike, confidence: float = 0.95) -> Summary:
     return Summary(n, mean, sd, mean - half, mean + half)
 
 
-ROUNDING = 1e-3
-"""Differences whose spread is this share of the largest, or less, are the same number: accuracies
-are counted in single precision, which knows one image of 10,000 to three digits."""
+ROUNDING = 1e-6
+"""How far single precision may move differences of shares, such as accuracies."""
 
 
 class Effect(NamedTuple):
@@ -110,9 +109,10 @@ def paired(
             mean = float(values.mean()) if n else nan
         return Effect(n, mean, nan, nan, nan, nan, nan)
     mean, sd = float(values.mean()), float(values.std(ddof=1))
-    if sd <= ROUNDING * np.abs(values).max():
+    rounding = min(1e-3 * np.abs(values).max(), ROUNDING)
+    if sd <= rounding:  # all are the same number
         above, below = mean > bound, mean < bound
-        if isclose(mean, bound, rel_tol=ROUNDING):
+        if abs(mean - bound) <= rounding:
             above = below = False
         return Effect(n, mean, 0, mean, mean, 0.5**n if above else 1, 0.5**n if below else 1)
     error = sd * _spread_of_mean(n, test_share)
