@@ -37,8 +37,12 @@ LAYERS = {
         {*CORE, "models", "train", "data", "analysis"},
         LIBRARY | FRAMES | {"pyarrow", "pydantic", "safetensors", "tomli_w"},
     ),
-    "cli": Layer(
+    "explain": Layer(
         {*CORE, "models", "train", "data", "analysis", "figures", "report", "study"},
+        LIBRARY | FRAMES | {"matplotlib", "plotly", "scipy", "sklearn"},
+    ),
+    "cli": Layer(
+        {*CORE, "models", "train", "data", "analysis", "figures", "report", "study", "explain"},
         FRAMES | {"pydantic", "rich", "torch", "typer"},
     ),
     "__main__": Layer({"cli"}, set()),

@@ -235,6 +235,11 @@ def judge(
         for claim in claims
         for recipe in sorted(recipes if claim.recipes is None else claim.recipes, key=_is_later)
     ]
+    return tell(cases, confidence)
+
+
+def tell(cases: Sequence[Case], confidence: float = 0.95) -> pd.DataFrame:
+    """What `judge` gives, of cases whose sides were measured elsewhere."""
     table = pd.DataFrame({"recipe": [case.recipe for case in cases]})
     table["p"] = pd.Series([case.p for case in cases], dtype=float)
     table["p_adjusted"] = table.groupby("recipe")["p"].transform(holm)

@@ -42,7 +42,8 @@ def sentence(row: Mapping[Any, Any]) -> str:
 
 
 def _compared(row: Mapping[Any, Any]) -> str:
-    label = METRICS[row["metric"]].label
+    known = METRICS.get(row["metric"])
+    label = known.label if known else row["metric"]
     left, right = row["left_mean"], row["right_mean"]
     if isnan(right):
         return f"{label} {row['ours']}"

@@ -208,6 +208,29 @@ def list_verdicts(
     terminal.print_next(again or command("show", found[0]))
 
 
+@app.command("explain")
+def explain_topics(
+    topics: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOPIC]...", help="all without any")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="the folder")] = Path("explain"),
+    listed: Annotated[bool, typer.Option("--list", help="only name the topics")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="fewer repetitions, a first look")] = False,
+) -> None:
+    """The geometry and the theory, computed, tested and drawn: a folder with an index page."""
+    from lpreg.cli import explain  # here: matplotlib takes a second to import
+
+    names = explain.check(topics or ())
+    if listed:
+        terminal.print_topics(explain.titles(names))
+        terminal.print_next(command("explain", names[0]))
+        return
+    print(f"page: {explain.write(names, out, quick)}")
+    still = explain.lacking(out)
+    where = [] if out == Path("explain") else ["--out", out]
+    terminal.print_next(command("explain", still[0], *where) if still else command("verdicts"))
+
+
 def _verdicts(folder: Folder, markdown: bool = False) -> None:
     """What a folder says of the claims of its study."""
     from lpreg.cli import verdicts  # here: scipy takes a second to import

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isinf, isnan
 from pathlib import Path
 from time import monotonic
@@ -97,6 +97,14 @@ def print_gallery(studies: Iterable[Study]) -> None:
         recipes = {name: len(members(study, [name])) for name in study.recipe_names}
         sizes = ", ".join(f"{name} {count:,}" for name, count in recipes.items())
         table.add_row(study.name, sizes, study.head.title)
+    _print(table)
+
+
+def print_topics(titles: Mapping[str, str]) -> None:
+    """Names and titles of what can be explained."""
+    table = _table("topic", "title")
+    for name, title in titles.items():
+        table.add_row(name, title)
     _print(table)
 
 
@@ -358,7 +366,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-TEXTS = {"arm", "study", "title", "recipe", "data", "model"}
+TEXTS = {"arm", "topic", "study", "title", "recipe", "data", "model"}
 TEXTS |= {"verdict", "claim", "source", "published", "ours"}
 """Columns that stand at the left."""
 

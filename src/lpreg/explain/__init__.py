@@ -1,0 +1,1 @@
+"""What the documents explain by pictures and statements: computed, tested and drawn."""

@@ -1,0 +1,134 @@
+"""The topics that `lpreg explain` knows: a line each, imported when one is asked for."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from lpreg.analysis.claims import TYPES
+
+FILE, VERDICTS = "topic.json", "verdicts.csv"
+"""What a folder of a topic holds beside its pictures and their numbers."""
+
+
+class Progress(Protocol):
+    """What a topic is given to work with.
+
+    Attributes:
+        quick: whether fewer repetitions are enough, for a first look.
+    """
+
+    quick: bool
+
+    def __call__(self, part: str) -> object:
+        """Say what is done next."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the folder of its topic: STEM.png and STEM.svg; STEM.gif and a still STEM.png.
+
+    Attributes:
+        stem: of its files, and of the CSV with what it shows where `Result.numbers` has it.
+        caption: how to read it, a sentence or two.
+        alt: what is seen, for those who cannot.
+        moves: whether it is an animation.
+    """
+
+    stem: str
+    caption: str
+    alt: str
+    moves: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a topic has made.
+
+    Attributes:
+        figures: in the order of the page.
+        numbers: stem of a CSV -> the frame that is written to it.
+        verdicts: what `lpreg.explain.common.verdicts` gives; None for a topic without statements.
+        links: other files in its folder -> what the index calls them.
+    """
+
+    figures: Sequence[Picture]
+    numbers: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    verdicts: pd.DataFrame | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Put all but the pictures, which are there, into the folder of the topic."""
+        for stem, frame in self.numbers.items():
+            frame.to_csv(folder / f"{stem}.csv", index=False)
+        if self.verdicts is not None:
+            self.verdicts.to_csv(folder / VERDICTS, index=False)
+        about = {"figures": [asdict(each) for each in self.figures], "links": dict(self.links)}
+        (folder / FILE).write_text(json.dumps(about, indent=1), "utf-8")
+
+
+def read(folder: Path) -> Result | None:
+    """What `Result.write` has left in a folder, but for the numbers; None where it was not."""
+    if not (folder / FILE).exists():
+        return None
+    about = json.loads((folder / FILE).read_text("utf-8"))
+    rows = None
+    if (folder / VERDICTS).exists():
+        nothing = {name: [""] for name, kind in TYPES.items() if kind == "float"}
+        file = folder / VERDICTS
+        rows = pd.read_csv(file, dtype=TYPES, keep_default_na=False, na_values=nothing)
+    return Result([Picture(**each) for each in about["figures"]], {}, rows, about["links"])
+
+
+Make = Callable[[Path, Progress], Result]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A thing to explain.
+
+    Attributes:
+        name: what is typed, and the folder.
+        title: its heading.
+        text: two or three plain sentences.
+        make: draws it into an existing folder.
+    """
+
+    name: str
+    title: str
+    text: str
+    make: Make
+
+
+def make(topic: Topic, out: Path, progress: Progress) -> Result:
+    """Make a topic in its folder OUT/NAME."""
+    folder = out / topic.name
+    folder.mkdir(parents=True, exist_ok=True)
+    result = topic.make(folder, progress)
+    result.write(folder)
+    return result
+
+
+def _of(module: str) -> Make:
+    """The `make` of a module of this package, which is imported only when that is called."""
+    return lambda folder, progress: import_module(f"lpreg.explain.{module}").make(folder, progress)
+
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        Topic(
+            "norms",
+            "Norms and their balls",
+            "A penalty |x|^p decides by its shape what it does to a weight. Its slope says how "
+            "hard a weight is pushed, its prox where a step puts it. The ball of all weights with "
+            "the same penalty shows both at once: corners on the axes make zeros.",
+            _of("norms"),
+        ),
+    )
+}
+"""The topics by name, in the order of the page."""
