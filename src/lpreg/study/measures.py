@@ -160,9 +160,9 @@ def _first_layer(each: Kept, lesson: Lesson) -> Iterator[Number]:
     """What the weight maps of a member say, if its recipe keeps snapshots of its first layer."""
     copies = dict(each.snapshots)
     maps = map_of(copies.pop("epoch"), copies) if copies else None
-    inputs = lesson.inputs
-    if maps is None or maps.scores.shape[1] != len(inputs.names):
+    if maps is None or maps.scores.shape[1] != len(lesson.inputs.names):
         return
+    inputs = lesson.inputs
     epoch, converged = map_convergence(*maps)
     yield "map_epoch", None, None, epoch
     yield "map_converged", None, None, converged
