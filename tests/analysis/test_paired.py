@@ -115,6 +115,10 @@ def test_a_spread_that_is_small_beside_the_mean_is_one():
     assert paired([18_000, 18_001, 18_002], bound=18_000.5).p_above > 0.1
 
 
+def test_the_unit_does_not_count():
+    assert paired(1e-9 * DIFFERENCES)[5:] == pytest.approx(paired(DIFFERENCES)[5:])
+
+
 def test_too_few_seeds_and_broken_ones_say_nothing():
     for differences in ([], [1.0], [1.0, nan], [1.0, inf], [inf, -inf]):
         effect = paired(differences)
