@@ -65,7 +65,7 @@ def test_a_difference_by_hand():
     assert found["ours"] == "+5.0 points [3.7, 6.3]"
     words = sentence(found.to_dict())
     assert words.startswith("Supported: test accuracy 95.8 % against 90.8 %, +5.0 points")
-    assert words.endswith("over 4 seeds.")
+    assert words.endswith("over 4 seeds in h32.")
 
 
 def test_the_pairs_count_and_not_the_spread_of_the_sides():
@@ -213,7 +213,8 @@ def test_exactly_the_same_is_equal_and_not_higher():
         ("lower", 0.01): "contradicted",
     }
     for (kind, margin), verdict in verdicts.items():
-        assert row(claim(kind, L1, PLAIN, margin=margin), evidence)["verdict"] == verdict
+        found = row(claim(kind, L1, PLAIN, margin=margin), evidence)
+        assert (found["verdict"], found["ours"]) == (verdict, "exactly 0 points")
 
 
 def test_one_seed_decides_nothing():
@@ -292,6 +293,9 @@ def test_sides_may_be_of_different_models_and_are_joined_by_what_is_left_open():
     table = evidence.pivot(index="seed", columns=["model", "arm"], values="test_accuracy")
     both = (table["h256"] - table["h32"]).to_numpy().mean(axis=1)
     assert wide["effect"] == pytest.approx(100 * both.mean())
+    same = row(claim("higher", L1, PLAIN), evidence)
+    assert (same["n"], same["where"]) == (4, "h256, h32")
+    assert "over 4 seeds in h256, h32" in sentence(same.to_dict())
     assert wide["p"] == pytest.approx(stats.ttest_1samp(both, 0).pvalue)  # pyright: ignore
     other = row(claim("higher", {"model": "h256", "arm": "none"}, L1 | {"model": "h32"}), evidence)
     across = table["h256", "none"] - table["h32", "L1"]

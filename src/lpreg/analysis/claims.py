@@ -42,7 +42,7 @@ TYPES = {
     **dict.fromkeys((*TEXTS, "recipe", "verdict"), "str"),
     **dict.fromkeys(NUMBERS, "float"),
     **dict.fromkeys(("n", "comparisons"), "int"),
-    **dict.fromkeys(("unit", "ours", "reason", "about"), "str"),
+    **dict.fromkeys(("unit", "ours", "reason", "about", "where"), "str"),
 }
 """The columns of `judge`, and their types."""
 
@@ -126,6 +126,7 @@ class Component:
         unit: what the sides are told in.
         reason: why seeds are left out, or nothing can be said; else "".
         known: whether anything can be said.
+        where: in which networks and data sets, if its sides leave that open; else "".
     """
 
     about: str
@@ -134,6 +135,7 @@ class Component:
     unit: str
     reason: str = ""
     known: bool = True
+    where: str = ""
 
     @property
     def seeds(self) -> int:
@@ -226,8 +228,8 @@ def judge(
         `needed` (seeds in all that would decide an inconclusive claim, infinite when none would),
         `left_mean`, `right_mean`, `unit` ("points", "times", "epochs", "weights", ...), `ours` (the
         effect in words), `reason` (why there is no verdict, or fewer seeds), `about` (which
-        comparison that is, where there are several) and `comparisons`, their number. Effects and
-        means of accuracies and shares are in points.
+        comparison that is), `comparisons` (their number) and `where` (in which networks, where the
+        claim leaves that open). Effects and means of accuracies and shares are in points.
     """
     rows = prepared(evidence)
     cases = [
@@ -308,6 +310,7 @@ def _component(
     how = "ratio of the means, as a side has zeros" if not why and effect.values is None else ""
     return Component(
         about=words if share is None else f"{words}, share {share:g}",
+        where=found.where,
         sides=found.values.mean(axis=2),
         effect=effect,
         unit=unit(claim.metric, found.members),
@@ -336,7 +339,8 @@ def _row(case: Case, verdict: str, confidence: float, level: float) -> dict[str,
     row: dict[str, Any] = {name: getattr(case.claim, name) for name in TEXTS}
     row |= {"recipe": case.recipe, "verdict": verdict, "comparisons": len(case.components), "n": 0}
     if not case.components:
-        return row | {"unit": "", "ours": "", "reason": case.reason, "about": ""}
+        nothing = dict.fromkeys(("unit", "ours", "about", "where"), "")
+        return row | nothing | {"reason": case.reason}
     one = case.deciding(verdict)
     ratio = case.claim.kind == "ratio"
     percent = 100.0 if one.unit == "points" else 1.0
@@ -346,6 +350,7 @@ def _row(case: Case, verdict: str, confidence: float, level: float) -> dict[str,
         name: scale * value for name, value in one.effect.interval(confidence)._asdict().items()
     }
     row |= {"left_mean": percent * left, "right_mean": percent * right, "n": one.seeds}
-    row |= {"unit": "times" if ratio else one.unit, "about": one.about, "reason": one.reason}
+    row |= {"about": one.about, "where": one.where, "reason": one.reason}
+    row |= {"unit": "times" if ratio else one.unit}
     row |= {"needed": case.needed(level) if verdict == "inconclusive" else nan}
     return row | {"ours": effect_in_words(row)}

@@ -27,11 +27,13 @@ class Sides(NamedTuple):
         values: of the metric, (sides, seeds, cells): cells are those that the sides share.
         members: all members of all sides.
         missing: how many seeds are left out, and why; "" when none is.
+        where: in which networks, or on which data, where the sides leave that open; else "".
     """
 
     values: np.ndarray
     members: pd.DataFrame
     missing: str
+    where: str
 
 
 class Unpaired(Exception):
@@ -117,7 +119,8 @@ def align(sides: Sequence[pd.DataFrame], selectors: Sequence[Selector], metric: 
     whole = np.asarray(np.isfinite(values).all(axis=(0, 2)))
     members = pd.concat(sides)
     lost = [seed for seed, is_whole in zip(seeds, whole, strict=True) if not is_whole]
-    return Sides(values[:, whole], members, _left_out(lost, len(seeds), members))
+    missing = _left_out(lost, len(seeds), members)
+    return Sides(values[:, whole], members, missing, _where(cells, free))
 
 
 Table = dict[tuple, list[dict[int, float]]]
@@ -144,6 +147,15 @@ def _mean(cells: list[dict[int, float]], seed: int) -> float:
 
 def _seeds(table: Table) -> set[int]:
     return {seed for cells in table.values() for cell in cells for seed in cell}
+
+
+def _where(cells: list[tuple], free: list[str]) -> str:
+    """The networks that all of it is about; data sets too, where they are several."""
+    shown = [name for name in ("model", "data") if name in free]
+    rows = pd.DataFrame(cells, columns=free)[shown].drop_duplicates()
+    if "data" in rows and rows["data"].nunique() == 1:
+        rows = rows.drop(columns="data")
+    return ", ".join(" ".join(row) for row in rows.itertuples(index=False) if row)
 
 
 def _left_out(seeds: list[int], of: int, members: pd.DataFrame) -> str:

@@ -9,14 +9,20 @@ from lpreg.analysis.evidence import METRICS
 
 def effect_in_words(row: Mapping[Any, Any]) -> str:
     """The effect of a row of `judge` with its interval: "+9.3 points [7.7, 10.8]"; as many decimals
-    as the interval makes sense of. Empty when there is none."""
+    as the interval makes sense of, and "exactly" where no seed differs from another. Empty when
+    there is none."""
     effect, low, high = (row[name] for name in ("effect", "low", "high"))
     if isnan(effect):
         return ""
     decimals = _decimals(effect, low, high)
     sign = "" if row["kind"] in ("ratio", "curve") else "+"
-    words = [_number(effect, decimals, sign), *([row["unit"]] if row["unit"] else [])]
-    if not isnan(low):
+    words = [
+        _number(effect, decimals, sign if effect else ""),
+        *([row["unit"]] if row["unit"] else []),
+    ]
+    if low == high:
+        words = ["exactly", *words]
+    elif not isnan(low):
         words.append(f"[{_number(low, decimals)}, {_number(high, decimals)}]")
     return " ".join(words)
 
@@ -30,7 +36,8 @@ def sentence(row: Mapping[Any, Any]) -> str:
     if isnan(row["effect"]):
         return f"{verdict}: {row['reason']}."
     n = int(row["n"])
-    parts = [f"{_compared(row)}, over {n} seed{'s' * (n != 1)}"]
+    place = f" in {row['where']}" if row["where"] else ""
+    parts = [f"{_compared(row)}, over {n} seed{'s' * (n != 1)}{place}"]
     if row["comparisons"] > 1:
         which = {"supported": "weakest", "contradicted": "against it"}
         parts[0] += f" ({which.get(row['verdict'], 'least sure')}: {row['about']})"

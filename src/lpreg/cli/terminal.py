@@ -190,23 +190,41 @@ def print_verdicts(rows: pd.DataFrame, markdown: bool = False) -> None:
 
 
 def print_all_verdicts(rows: pd.DataFrame, markdown: bool = False) -> None:
-    """The claims of several studies, judged or not."""
+    """The claims of several studies, judged or not: one line each, one column per recipe."""
     for (study, folder), group in rows.groupby(["study", "folder"], sort=False):
         where = folder or "not run"
         print(f"### {study} ({where})\n" if markdown else f"{study} ({where})")
-        _print(_claims(group, source=True), markdown)
+        _print(_answers(group, ", " if markdown else "\n"), markdown)
         print()
     counts = rows["verdict"].value_counts()
     print(", ".join(f"{counts[name]} {name}" for name in counts.index) or "no claims")
 
 
-def _claims(rows: pd.DataFrame, source: bool = False) -> Table:
-    table = _table("verdict", "claim", *["source"] * source, "published", "recipe", "ours", "n")
+def _answers(rows: pd.DataFrame, between: str) -> Table:
+    recipes = list(rows["recipe"].unique())
+    table = _table("claim", "source", "published")
+    for recipe in recipes:
+        table.add_column(recipe)
+    for _, group in rows.groupby("name", sort=False):
+        answers = dict.fromkeys(recipes, "not asked")
+        for row in group.to_dict("records"):
+            found = [f"{row['ours']}, n = {row['n']}" if row["ours"] else row["reason"]]
+            answers[row["recipe"]] = between.join([_verdict(row), *found])
+        claim = group.iloc[0]
+        table.add_row(claim["text"], claim["source"], claim["published"], *answers.values())
+    return table
+
+
+def _claims(rows: pd.DataFrame) -> Table:
+    table = _table("verdict", "claim", "published", "recipe", "ours", "n")
     for row in rows.to_dict("records"):
-        verdict = row["verdict"] + " (kept)" * row["kept"]
-        start = [verdict, row["text"], *[row["source"]] * source, row["published"], row["recipe"]]
+        start = (_verdict(row), row["text"], row["published"], row["recipe"])
         table.add_row(*start, row["ours"] or row["reason"], _repetitions(row))
     return table
+
+
+def _verdict(row: dict) -> str:
+    return row["verdict"] + " (kept)" * row["kept"]
 
 
 def _repetitions(row: dict) -> str:

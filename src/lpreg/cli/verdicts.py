@@ -3,16 +3,16 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from lpreg.analysis.claims import sentence
 from lpreg.analysis.evidence import evidence
 from lpreg.data import DataError
 from lpreg.report.html import Html, element, join
 from lpreg.report.page import Entry, page, section
-from lpreg.report.tables import Cell, Column, Row, numbers, table, words
+from lpreg.report.tables import Cell, Column, Row, table, words
 from lpreg.report.verdicts import SYMBOLS, badge, claim_id
 from lpreg.study import claims, measures, sources
 from lpreg.study.errors import FolderError
@@ -117,15 +117,23 @@ def _study(number: int, title: str, rows: pd.DataFrame, home: Path) -> Html:
     folder = rows["folder"].iloc[0]
     report = _report(folder, home)
     recipes = list(rows["recipe"].unique())
-    told = [
-        row | {"link": f"{report}#{claim_id(recipes.index(row['recipe']), row['name'])}"}
-        if report
-        else row
-        for row in rows.to_dict("records")
-    ]
+    told = []
+    for name, group in rows.groupby("name", sort=False):
+        claim = group.iloc[0][["text", "source", "published", "note"]].to_dict()
+        for row in group.to_dict("records"):
+            place = claim_id(recipes.index(row["recipe"]), str(name))
+            claim[row["recipe"]] = row | {"link": f"{report}#{place}" if report else None}
+        told.append(claim)
+    columns = (
+        words("claim", "text", "text wrap"),
+        words("published", "published", "text wrap"),
+        *(Column(recipe, (recipe,), partial(_answer, recipe), "text wrap") for recipe in recipes),
+        words("source", "source"),
+        words("how the published figure came about", "note", "text wrap"),
+    )
     where = f"From {folder}. " if folder else "It was not run."
     link = element("a", "Its report", href=report) if report else None
-    grid = table(f"claims-{number}", f"Claims of {title}", COLUMNS, told)
+    grid = table(f"claims-{number}", f"Claims of {title}, by recipe", columns, told)
     return section(f"study-{number}", title, element("p", where, link, class_="quiet"), grid)
 
 
@@ -136,23 +144,13 @@ def _report(folder: str, home: Path) -> str | None:
     return Path(os.path.relpath(Path(folder) / "report.html", home)).as_posix()
 
 
-def _verdict(row: Row) -> Cell:
-    """The badge, which leads to the claim in the report."""
+def _answer(recipe: str, claim: Row) -> Cell:
+    """The verdict under a recipe, which leads to the claim in the report, with effect and seeds."""
+    row = claim.get(recipe)
+    if row is None:
+        return Cell(element("span", "not asked", class_="quiet"))
     mark = badge(row["verdict"])
-    shown = element("a", mark, href=row["link"]) if "link" in row else mark
-    return Cell(
-        join(shown, element("span", " kept", class_="quiet small") if row["kept"] else None)
-    )
-
-
-COLUMNS = (
-    words("claim", "text", "text wrap"),
-    words("source", "source"),
-    words("published", "published", "text wrap"),
-    words("recipe", "recipe"),
-    Column("verdict", ("verdict",), _verdict, "text"),
-    words("ours", "ours"),
-    numbers("n", "n"),
-    Column("in words", ("sentence",), lambda row: Cell(sentence(row)), "text wrap"),
-    words("how the published figure came about", "note", "text wrap"),
-)
+    shown = element("a", mark, href=row["link"]) if row["link"] else mark
+    seeds = f", n = {row['n']}" if row["n"] else ""
+    said = f" {row['ours'] or row['reason']}{seeds}" + " (kept)" * row["kept"]
+    return Cell(join(shown, element("span", said, class_="small")))
