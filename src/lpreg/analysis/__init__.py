@@ -1,5 +1,6 @@
 """What the results of a study say: statistics and tables from data frames, without torch."""
 
+from lpreg.analysis.choice import one_standard_error, ranking, recommend
 from lpreg.analysis.convergence import Convergence, MapRule, Rule, loss_epochs, member_epochs, speed
 from lpreg.analysis.firstlayer import first_layer
 from lpreg.analysis.stats import Effect, Summary, equivalence, holm, needed, paired, summarize
@@ -20,8 +21,11 @@ __all__ = [
     "loss_epochs",
     "member_epochs",
     "needed",
+    "one_standard_error",
     "paired",
     "peak",
+    "ranking",
+    "recommend",
     "speed",
     "summarize",
     "weights",
