@@ -176,9 +176,10 @@ def write_report(
     from lpreg.cli import report  # here: matplotlib and plotly take seconds to import
 
     folder = Folder(source or _latest())
-    print(f"report: {report.write(folder, out)}")
+    evidence = report.gather(folder)
+    print(f"report: {report.write(folder, evidence, out)}")
     if figures:
-        terminal.print_drawn(report.draw(folder))
+        terminal.print_drawn(report.draw(folder, evidence))
     terminal.print_next(command("show", folder))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lpreg.analysis import chosen
-from lpreg.analysis.evidence import evidence
+from lpreg.analysis import evidence as numbers
 from lpreg.data import DataError
 from lpreg.figures import Evidence, save_all
 from lpreg.models import is_code
@@ -28,14 +28,14 @@ from lpreg.study.variant import override, quicken
 FILE = "report.html"
 
 
-def write(folder: Folder, out: Path | None = None) -> Path:
+def write(folder: Folder, evidence: Evidence, out: Path | None = None) -> Path:
     """Write the page of a run folder, DIR/report.html where `out` does not say otherwise.
 
     Raises:
         FolderError: the folder holds no study, is damaged, or the page cannot be written.
     """
     study = _study(folder)
-    page = build(study.head.title or study.name, gather(folder), about(folder))
+    page = build(study.head.title or study.name, evidence, about(folder))
     file = out or folder.path / FILE
     try:
         replace(file, lambda part: part.write_text(page, "utf-8"))
@@ -44,10 +44,10 @@ def write(folder: Folder, out: Path | None = None) -> Path:
     return file
 
 
-def draw(folder: Folder) -> list[Path]:
+def draw(folder: Folder, evidence: Evidence) -> list[Path]:
     """Draw the figures of the page for paper, into DIR/figures as PNG, SVG and PDF."""
     try:
-        return save_all(gather(folder), folder.path / "figures", ("png", "svg", "pdf"))
+        return save_all(evidence, folder.path / "figures", ("png", "svg", "pdf"))
     except OSError as error:
         raise FolderError(f"cannot draw in {folder}: {error.strerror or error}") from None
 
@@ -56,7 +56,9 @@ def attempt(folder: Folder) -> None:
     """Write the page at the end of a run. The results are stored by then, so that no mistake here,
     of whatever kind, may end the run as if it had failed: it is told in one line."""
     try:
-        print(f"report: {write(folder)}")
+        print(f"report: {write(folder, gather(folder))}")
+    except BrokenPipeError:  # whoever reads has read enough
+        raise
     except Exception as error:
         said = str(error).partition("\n")[0]
         why = said if isinstance(error, StudyError) else f"{type(error).__name__}: {said}"
@@ -68,7 +70,7 @@ def gather(folder: Folder) -> Evidence:
     study, frames = _study(folder), _frames(folder)
     results, curves, sparsity, measured = frames
     maps, shapes = _maps(folder, study, results)
-    told = evidence(results, curves, measured, sparsity) if len(results) else results
+    told = numbers.evidence(results, curves, measured, sparsity) if len(results) else results
     return Evidence(
         results=results,
         curves=curves,

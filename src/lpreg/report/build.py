@@ -37,7 +37,10 @@ def build(title: str, evidence: Evidence, about: About) -> str:
 def _parts(evidence: Evidence, about: About) -> Iterable[tuple[Entry, Html]]:
     results = evidence.results
     if len(evidence.verdicts):
-        yield _part("verdicts", "Verdicts", verdicts(evidence.verdicts))
+        recipes = evidence.verdicts["recipe"].unique()
+        under = [Entry(f"verdicts-{i}", f"Recipe {name}") for i, name in enumerate(recipes)]
+        part = section("verdicts", "Verdicts", verdicts(evidence.verdicts))
+        yield Entry("verdicts", "Verdicts", under if len(under) > 1 else ()), part
     if len(results):
         yield _part("use", "What to use", use(results, about.test_share))
         yield _part("tables", "Tables", _tables(evidence))

@@ -44,7 +44,9 @@ def _escaped(rows: pd.DataFrame) -> pd.DataFrame:
         if isinstance(column.dtype, pd.CategoricalDtype):
             changed[name] = column.cat.rename_categories(lambda text: escape(str(text)))
         elif not pd.api.types.is_numeric_dtype(column):
-            changed[name] = column.map(lambda each: escape(each) if isinstance(each, str) else each)
+            texts = [each for each in column.unique() if isinstance(each, str)]
+            marked = {text: escape(text) for text in texts if escape(text) != text}
+            changed[name] = column.replace(marked) if marked else column
     return rows.assign(**changed)
 
 

@@ -141,7 +141,8 @@ def facts(about: About, results: pd.DataFrame) -> Sequence[str]:
     """What stands under the title."""
     recipes = ", ".join(map(str, results["recipe"].unique())) if len(results) else "none"
     seeds = results["seed"].nunique() if len(results) else 0
-    said = [f"{len(results):,} members", f"recipes: {recipes}", f"{seeds} seeds"]
+    quick = ["quick version"] if about.name.endswith("-quick") else []
+    said = [*quick, f"{len(results):,} members", f"recipes: {recipes}", f"{seeds} seeds"]
     started = str(about.environment.get("started", ""))[:10]
     version = about.environment.get("lpreg")
     return [*said, *([f"lpreg {version}"] if version else []), *([started] if started else [])]
