@@ -73,8 +73,8 @@ SAID = {
         "latitude is brightest under L1": "latitude-brightest latitude-brighter "
         "latitude-brighter-matched",
         "latitude makes no sense": "latitude-unimportant",
-        "L1 removes irrelevant inputs": "L1-removes L1-proximal-removes L1-dual-removes "
-        "inputs-dual-removes",
+        "L0 and L1 remove irrelevant inputs": "L1-removes L1-proximal-removes L1-dual-removes "
+        "L0-proximal-removes inputs-dual-removes",
     },
     "generalize": {
         "L1 keeps the losses together": "Initial-L1-losses New-L1-losses ResNet-L1-losses "
