@@ -148,8 +148,8 @@ def verdicts(*found: Computed | Sampled) -> pd.DataFrame:
     parts = [part for part in (computed, tell(cases) if cases else None) if part is not None]
     rows = pd.concat([part.reindex(columns=list(TYPES)) for part in parts if len(part)])
     missing = {"str": "", "int": 0}
-    rows = rows.fillna({name: missing[kind] for name, kind in TYPES.items() if kind in missing})
-    rows = rows.astype(TYPES)
+    filled = {name: missing[kind] for name, kind in TYPES.items() if kind in missing}
+    rows = rows.astype(object).fillna(filled).astype(TYPES)
     order = {one.claim.name: i for i, one in enumerate(found)}
     return rows.sort_values("name", key=lambda names: names.map(order), ignore_index=True)
 
