@@ -489,8 +489,8 @@ def test_frame_of_the_pruning_curves():
 def test_frame_of_the_survival_curves():
     falls = {0: 10, 1: 20, 2: None}  # seed to the epoch in which its loss drops
     ids = dict(zip(DIGITS.results["member"], DIGITS.results["seed"], strict=True))
-    curves = DIGITS.curves.assign(seed=DIGITS.curves["member"].map(ids))
-    drops = curves["seed"].map(falls)
+    curves = DIGITS.curves
+    drops = curves["member"].map(ids).map(falls)
     slow = 1 - curves["epoch"] / 100
     steps = (curves["epoch"] < drops).astype(float).where(drops.notna(), slow)
     evidence = replace(DIGITS, curves=curves.assign(train_loss=steps))
@@ -499,6 +499,12 @@ def test_frame_of_the_survival_curves():
     assert rows["waiting"].tolist() == pytest.approx([1, 2 / 3, 1 / 3, 1 / 3])
     assert set(rows["median"]) == {20}
     assert set(rows["n"]) == {3}
+    converged = frame("curves", evidence).query("arm == 'L1'").drop_duplicates("seed")["converged"]
+    assert converged.tolist() == near([10, 20, np.nan])
+    lost = DIGITS.results["status"].mask(DIGITS.results["seed"] == 0, "diverged")
+    others = frame("survival", replace(evidence, results=DIGITS.results.assign(status=lost)))
+    assert others.query("arm == 'L1'")["epoch"].tolist() == [0, 20, 100]
+    assert set(others["n"]) == {2}
     never = DIGITS.curves.assign(train_loss=slow)
     assert frame("survival", replace(DIGITS, curves=never)).empty
 
