@@ -129,6 +129,21 @@ TOPICS: dict[str, Topic] = {
             "the same penalty shows both at once: corners on the axes make zeros.",
             _of("norms"),
         ),
+        Topic(
+            "priors",
+            "Penalties as priors",
+            "With Gaussian noise, the weights that a penalty finds are the most probable ones "
+            "under a prior: a Gaussian for L2, a Laplace for L1, a generalised normal for |w|^p. "
+            "That is so of the mode alone: the mean of the same posterior has no zeros.",
+            _of("priors"),
+        ),
+        Topic(
+            "explorer",
+            "Touch a penalty",
+            "A page to play with: sliders move the loss, the penalty and the data, and with them "
+            "the solution, its path, the prox and the prior. A tour of five steps begins it.",
+            _of("explorer"),
+        ),
     )
 }
 """The topics by name, in the order of the page."""
