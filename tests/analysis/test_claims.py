@@ -265,6 +265,17 @@ def epochs(found: Mapping[str, Sequence[float]], last: float = 100) -> pd.DataFr
     return evidence.assign(loss_converged=evidence["loss_epoch"] < last)
 
 
+def test_what_was_not_measured_in_one_network_is_told_of_the_others():
+    there = told({"L1": HIGH, "none": LOW})
+    gone = there.assign(model="older", test_accuracy=float("nan"))
+    found = row(claim("higher", L1, PLAIN), pd.concat([there, gone], ignore_index=True))
+    alone = row(claim("higher", L1, PLAIN), there)
+    assert found.drop("where").equals(alone.drop("where"))
+    failed = gone.assign(status="diverged")  # these are no networks that were not measured
+    lost = row(claim("higher", L1, PLAIN), pd.concat([there, failed], ignore_index=True))
+    assert lost["n"] == 0
+
+
 def test_times_that_nobody_reached_say_nothing():
     asked = claim("lower", L1, PLAIN, metric="loss_epoch")
     none = row(asked, epochs({"L1": [100, 100, 100], "none": [100, 100, 100]}))

@@ -94,7 +94,8 @@ def told(selector: Selector) -> str:
 
 
 def align(sides: Sequence[pd.DataFrame], selectors: Sequence[Selector], metric: str) -> Sides:
-    """Sides next to each other, by seed and by all that none of them selects by.
+    """Sides next to each other, by seed and by all that none of them selects by. Cells in which the
+    metric was not measured, as in older results, are no part of a side.
 
     Args:
         sides: the members of each of the selectors, one per seed and cell.
@@ -104,8 +105,10 @@ def align(sides: Sequence[pd.DataFrame], selectors: Sequence[Selector], metric: 
     Raises:
         Unpaired: they have nothing in common, or the metric was not measured on one of them.
     """
-    if not all(map(partial(_is_measured, metric), sides)):
+    measured = partial(_is_measured, metric)
+    if not all(map(measured, sides)):
         raise Unpaired("not measured")
+    sides = [side.groupby(CELL, dropna=False).filter(measured) for side in sides]
     free = [column for column in CELL if not any(column in each for each in selectors)]
     tables = [_table(side, metric, free) for side in sides]
     cells = [cell for cell in tables[0] if all(cell in table for table in tables)]
