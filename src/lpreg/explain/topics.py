@@ -138,6 +138,77 @@ TOPICS: dict[str, Topic] = {
             _of("priors"),
         ),
         Topic(
+            "outliers",
+            "Outliers: penalty or loss?",
+            "THEORY says that L1 is robust to outliers. That is so of the L1 loss, |error|, and "
+            "not of the L1 penalty, |weight|. Both are tried, on data with ever more outliers.",
+            _of("statements.outliers"),
+        ),
+        Topic(
+            "truth",
+            "Sparse or dense truth",
+            "Which penalty predicts best depends on the truth: a few inputs that matter call for "
+            "zeros, many that matter alike for none. The elastic net stands between.",
+            _of("statements.truth"),
+        ),
+        Topic(
+            "stability",
+            "Selection among correlated features",
+            "Of inputs that are much alike L1 picks one, and another one on other samples. The "
+            "elastic net takes them together.",
+            _of("statements.stability"),
+        ),
+        Topic(
+            "tradeoff",
+            "Bias and variance",
+            "A penalty makes networks more alike whatever sample they were trained on (less "
+            "variance), and wrong in the same way (more bias). Both are measured over many "
+            "training sets, over the width of a network and over the strength.",
+            _of("statements.tradeoff"),
+        ),
+        Topic(
+            "biases",
+            "Weights only, or biases too",
+            "THEORY leaves biases unpenalised, as they need less data. Networks are trained with a "
+            "penalty on the weights, on the biases, on both and on nothing.",
+            _of("statements.biases"),
+        ),
+        Topic(
+            "orders",
+            "L3 and L4 beside L2, and what each p costs",
+            "COURAGE says that higher orders act as L2 does and cost more. They are compared at "
+            "matched strength, and the prox of every penalty is timed.",
+            _of("statements.orders"),
+        ),
+        Topic(
+            "removal",
+            "Removing weights",
+            "Networks lose most of their weights in five ways, and are compared at equal density: "
+            "by L1 in one go, by magnitude, again and again with rewinding, at random.",
+            _of("statements.removal"),
+        ),
+        Topic(
+            "tuning",
+            "Two strengths or one",
+            "The elastic net has two strengths to tune. That takes more fits, and held-out samples "
+            "to choose among them: how many, and for what gain?",
+            _of("statements.tuning"),
+        ),
+        Topic(
+            "evolution",
+            "L0 without gradients",
+            "L0 counts, and has no slope to follow. SHAPES says it is for algorithms without "
+            "gradients: a small evolution strategy looks for the inputs to use.",
+            _of("statements.evolution"),
+        ),
+        Topic(
+            "ensemble",
+            "Averaging networks",
+            "THEORY counts ensembles among the ways to regularise: networks trained on different "
+            "samples, whose answers are averaged.",
+            _of("statements.ensemble"),
+        ),
+        Topic(
             "explorer",
             "Touch a penalty",
             "A page to play with: sliders move the loss, the penalty and the data, and with them "
