@@ -198,11 +198,12 @@ def list_verdicts(
     from lpreg.cli import verdicts  # here: scipy takes a second to import
 
     found = folders or sorted(file.parent for file in Path("runs").glob("*/study.toml"))
-    rows = verdicts.gather([Folder(each) for each in found], gallery=not folders)
+    studies = [Folder(each) for each in found]
+    rows = verdicts.gather(studies, not folders, None if folders else Path("explain"))
     terminal.print_all_verdicts(rows, markdown)
     verdicts.write(rows, out)
     print(f"page: {out}")
-    for file in verdicts.keep([Folder(each) for each in found]) if keep else ():
+    for file in verdicts.keep(studies) if keep else ():
         print(f"kept: {file}")
     lacking = [name for name in sources.gallery() if not Path("runs", name).exists()]
     again = command("run", lacking[0], "--recipe", "all") if lacking else None

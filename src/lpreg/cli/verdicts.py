@@ -10,6 +10,8 @@ import pandas as pd
 
 from lpreg.analysis.evidence import evidence
 from lpreg.data import DataError
+from lpreg.explain.page import verdict_id
+from lpreg.explain.topics import TOPICS, read
 from lpreg.report.html import Html, element, join
 from lpreg.report.page import Entry, page, section
 from lpreg.report.tables import Cell, Column, Row, table, words
@@ -42,15 +44,17 @@ def judged(folder: Folder) -> pd.DataFrame:
     return claims.verdicts(study, told)
 
 
-def gather(folders: Sequence[Folder], gallery: bool) -> pd.DataFrame:
+def gather(folders: Sequence[Folder], gallery: bool, explained: Path | None = None) -> pd.DataFrame:
     """The verdicts of run folders, one row per folder, claim and recipe.
 
     Args:
         folders: of the studies.
         gallery: whether those claims of the gallery that no folder asks are to be listed too.
+        explained: a folder of `lpreg explain`, whose statements are listed too.
 
     Returns:
-        What `claims.verdicts` gives, with `study` (its title), and `folder`, "" without one.
+        What `claims.verdicts` gives, with `study` (its title), `folder`, "" without one, and
+        `place`, where a row stands in the page of the folder, "" where its name and recipe say.
     """
     tables, there = [], set()
     for folder in folders:
@@ -65,6 +69,7 @@ def gather(folders: Sequence[Folder], gallery: bool) -> pd.DataFrame:
         pairs = zip(rows["name"], rows["recipe"], strict=True)
         absent = [(name, *pair) not in there for pair in pairs]
         tables.append(_titled(rows.loc[absent], study, None))
+    tables += [] if explained is None else [_explained(explained)]
     found = [each for each in tables if len(each)]
     return pd.concat(found, ignore_index=True) if found else tables[0]
 
@@ -72,7 +77,24 @@ def gather(folders: Sequence[Folder], gallery: bool) -> pd.DataFrame:
 def _titled(rows: pd.DataFrame, study: Study, folder: Path | None) -> pd.DataFrame:
     quick = ", quick" if study.name.endswith("-quick") else ""
     title = (study.head.title or study.name) + quick
-    return rows.assign(study=title, folder="" if folder is None else str(folder))
+    return rows.assign(study=title, folder="" if folder is None else str(folder), place="")
+
+
+def _explained(out: Path) -> pd.DataFrame:
+    """The statements of the topics that a folder holds; names are unique within a topic."""
+    topics = {name: read(out / name) for name in TOPICS}
+    tables = [
+        found.verdicts.assign(
+            name=[f"{topic}/{name}" for name in found.verdicts["name"]],
+            place=[verdict_id(topic, name) for name in found.verdicts["name"]],
+        )
+        for topic, found in topics.items()
+        if found is not None and found.verdicts is not None
+    ]
+    if not tables:
+        return pd.DataFrame()
+    rows = pd.concat(tables, ignore_index=True)
+    return rows.assign(kept=False, study="Theory, explained", folder=str(out))
 
 
 def keep(folders: Iterable[Folder]) -> list[Path]:
@@ -121,7 +143,7 @@ def _study(number: int, title: str, rows: pd.DataFrame, home: Path) -> Html:
     for name, group in rows.groupby("name", sort=False):
         claim = group.iloc[0][["text", "source", "published", "note"]].to_dict()
         for row in group.to_dict("records"):
-            place = claim_id(recipes.index(row["recipe"]), str(name))
+            place = row["place"] or claim_id(recipes.index(row["recipe"]), str(name))
             claim[row["recipe"]] = row | {"link": f"{report}#{place}" if report else None}
         told.append(claim)
     columns = (
@@ -139,9 +161,9 @@ def _study(number: int, title: str, rows: pd.DataFrame, home: Path) -> Html:
 
 def _report(folder: str, home: Path) -> str | None:
     """Where the report of a folder is, from the page; None without one."""
-    if not folder or not (Path(folder) / "report.html").exists():
-        return None
-    return Path(os.path.relpath(Path(folder) / "report.html", home)).as_posix()
+    pages = [Path(folder) / name for name in ("report.html", "index.html")] if folder else []
+    there = [page for page in pages if page.exists()]
+    return Path(os.path.relpath(there[0], home)).as_posix() if there else None
 
 
 def _answer(recipe: str, claim: Row) -> Cell:

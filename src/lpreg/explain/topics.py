@@ -130,6 +130,15 @@ TOPICS: dict[str, Topic] = {
             _of("norms"),
         ),
         Topic(
+            "zeros",
+            "Why L1 gives zeros, and what for",
+            "A penalised solution lies where the ball of the penalty first touches a contour of the "
+            "loss. Balls with corners on the axes are touched there, and a weight is exactly zero; "
+            "round balls are touched beside the axes. Either keeps a network that is far too large "
+            "from following the noise.",
+            _of("zeros"),
+        ),
+        Topic(
             "priors",
             "Penalties as priors",
             "With Gaussian noise, the weights that a penalty finds are the most probable ones "
@@ -214,6 +223,14 @@ TOPICS: dict[str, Topic] = {
             "A page to play with: sliders move the loss, the penalty and the data, and with them "
             "the solution, its path, the prox and the prior. A tour of five steps begins it.",
             _of("explorer"),
+        ),
+        Topic(
+            "summary",
+            "What each penalty does, and where the documents disagree",
+            "THEORY ends with a table of L1 against L2. Here is one of all penalties, made from "
+            "the statements above: every answer leads to what it rests on. A second page holds "
+            "against each other what the documents say differently.",
+            _of("summary"),
         ),
     )
 }

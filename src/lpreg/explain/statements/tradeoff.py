@@ -26,7 +26,7 @@ ARMS = {"bias²": "L1", "variance": "L2", "error (their sum)": "last"}
 
 def make(folder: Path, progress: Progress) -> Result:
     """The study, its picture and its verdicts."""
-    repeats = 4 if progress.quick else 16
+    repeats = 4 if progress.quick else 12
     parts = []
     for width in WIDTHS:
         progress(f"{width} hidden units")
@@ -74,10 +74,12 @@ def curve(x: np.ndarray) -> np.ndarray:
 def frame(width: int, repeats: int, seed: int = 4) -> pd.DataFrame:
     """Bias², variance and their sum: `width`, `lam`, `arm`, `repeat`, `value`.
 
-    All training sets and strengths are one stack.
+    All training sets and strengths are one stack. Each set has a sample at random within each of
+    equal intervals.
     """
     random = np.random.default_rng(seed)
-    x = random.uniform(-1, 1, (repeats * SETS, SAMPLES)).astype(np.float32)
+    within = random.uniform(size=(repeats * SETS, SAMPLES))
+    x = (-1 + 2 * (np.arange(SAMPLES) + within) / SAMPLES).astype(np.float32)
     y = (curve(x) + NOISE * random.normal(size=x.shape)).astype(np.float32)
     networks, penalties = [], []
     for lam in STRENGTHS:

@@ -23,7 +23,7 @@ FITS = {"L1": len(FACTORS), "L2": len(FACTORS), ONE: len(FACTORS), TWO: len(FACT
 def make(folder: Path, progress: Progress) -> Result:
     """The study, its picture and its verdicts."""
     progress("fits")
-    found = frame(15 if progress.quick else 60)
+    found = frame(15 if progress.quick else 200)
     view = View(
         f"Tuning one strength ({FITS[ONE]} fits) or two ({FITS[TWO]} fits)",
         "held-out samples that choose",
