@@ -132,7 +132,7 @@ TOPICS: dict[str, Topic] = {
         Topic(
             "zeros",
             "Why L1 gives zeros, and what for",
-            "A penalised solution lies where the ball of the penalty first touches a contour of the "
+            "A penalised solution lies where the ball of a penalty first touches a contour of the "
             "loss. Balls with corners on the axes are touched there, and a weight is exactly zero; "
             "round balls are touched beside the axes. Either keeps a network that is far too large "
             "from following the noise.",
