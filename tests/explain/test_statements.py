@@ -9,7 +9,15 @@ import torch
 from sklearn.linear_model import ElasticNet as Net
 from sklearn.linear_model import Lasso, QuantileRegressor, Ridge
 
-from lpreg.explain.statements import evolution, orders, removal, stability, tradeoff, tuning
+from lpreg.explain.statements import (
+    evolution,
+    orders,
+    removal,
+    stability,
+    tradeoff,
+    tuning,
+    votes,
+)
 from lpreg.explain.statements.drawing import View, draw, table
 from lpreg.explain.statements.ensemble import averages
 from lpreg.explain.statements.linear import Sets, chosen, excess, fit
@@ -189,3 +197,9 @@ def test_pictures_show_means_and_intervals():
     figure = draw(frame, View("A heading", "x", "y", {"L1": "L1", "L2": "L2"}))
     (line,) = figure.axes[0].get_lines()
     np.testing.assert_allclose(line.get_ydata(), told["mean"])
+
+
+def test_bias_and_variance_of_votes_by_hand():
+    answers = np.array([[0, 1, 2], [0, 1, 1], [1, 1, 2]])
+    bias, variance, error = votes.decompose(answers, np.array([0, 0, 2]))
+    assert (bias, variance, error) == pytest.approx((1 / 3, 2 / 9, 5 / 9))

@@ -176,6 +176,13 @@ TOPICS: dict[str, Topic] = {
             _of("statements.tradeoff"),
         ),
         Topic(
+            "votes",
+            "Bias and variance of right and wrong",
+            "The same for classes, where an answer is right or wrong: bias is where the majority "
+            "of many networks is wrong, variance how often a network is not of their opinion.",
+            _of("statements.votes"),
+        ),
+        Topic(
             "biases",
             "Weights only, or biases too",
             "THEORY leaves biases unpenalised, as they need less data. Networks are trained with a "

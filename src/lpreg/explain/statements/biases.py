@@ -56,6 +56,7 @@ def make(folder: Path, progress: Progress) -> Result:
     figure = draw(_shown(found), view)
     for panel in figure.axes:
         panel.set_xticks(COUNTS, [str(count) for count in COUNTS])
+    figure.axes[1].yaxis.set_major_formatter(lambda gain, _: f"{100 * gain:.3g}")
     picture = still(
         figure,
         folder,
@@ -74,7 +75,7 @@ def _shown(found: pd.DataFrame) -> pd.DataFrame:
     plain = found.loc[found["arm"] == "nothing penalised"]
     plain = plain.set_index(["samples", "repeat"])["value"]
     at = pd.MultiIndex.from_frame(found[["samples", "repeat"]])
-    gain = found.assign(panel="gain over nothing penalised")
+    gain = found.assign(panel="gain over nothing penalised, in points")
     gain["value"] -= plain.reindex(at).to_numpy()
     both = pd.concat([found.assign(panel="test accuracy"), gain], ignore_index=True)
     return both.assign(x=both["samples"])

@@ -172,11 +172,11 @@ def statements(found: pd.DataFrame, times: pd.DataFrame) -> list[Sampled]:
     seconds = times.pivot_table("seconds", "repeat", "penalty")
     rows = []
     for arm in ("L3", "L4"):
-        for panel, name, margin in (
-            ("test accuracy", "accuracy", 0.01),
-            ("weights below 0.001", "zeros", 0.05),
+        for panel, name, margin, near in (
+            ("test accuracy", "accuracy", 0.01, "1 point"),
+            ("weights below 0.001", "zeros", 0.05, "5 points"),
         ):
-            text = f"{arm} behaves like L2: {panel}, within {100 * margin:g} points"
+            text = f"{arm} behaves like L2: {panel}, within {near}"
             claim = Claim(
                 f"orders-{arm}-{name}",
                 text,

@@ -24,7 +24,7 @@ STRONGEST = {"L1": 1.0, "L2": 4.0, "EN": 1.5, "p = 0.5": 1.0}
 def make(folder: Path, progress: Progress) -> Result:
     """The study, its picture and its verdicts."""
     progress("fits")
-    found, best = frame(12 if progress.quick else 30)
+    found, best = frame(12 if progress.quick else 100)
     view = View(
         "Sparse and dense truth: the error over the strength",
         "strength, relative to the strongest tried",
