@@ -14,6 +14,7 @@ from lpreg.explain.topics import Progress, Result
 from lpreg.figures.style import TEXT, logarithmic, panels
 
 NAMES = {2.0: "Gaussian", 1.0: "Laplace", 0.5: "generalised normal, p = 0.5"}
+SHORT = {2.0: "Gaussian", 1.0: "Laplace", 0.5: "p = 0.5"}
 SHAPES = (0.5, 1.0, 2.0, 4.0)
 STRENGTHS = {2.0: 0.2, 1.0: 0.2, 0.5: 0.14}
 SIDE, HALF = 101, 1.0
@@ -48,8 +49,8 @@ def make(folder: Path, progress: Progress) -> Result:
             folder,
             "posterior",
             f"Two weights of the diabetes data ({' and '.join(INPUTS)}, {SAMPLES} samples). Above, "
-            "the likelihood (grey lines) meets a prior; below, their product on a grid. Its mode "
-            "is what scikit-learn's Ridge and Lasso find. The zero of Lasso belongs to the mode "
+            "the likelihood (lines) meets a prior (shaded); below, their product on a grid. Its "
+            "mode is what scikit-learn's Ridge and Lasso find. The zero of Lasso belongs to the mode "
             "alone: the mean of the same posterior (triangle) has none.",
             "Three priors over two weights and the posteriors that they lead to, with least "
             "squares, mode, mean and scikit-learn's solution marked.",
@@ -167,8 +168,8 @@ def draw_posterior(grid: pd.DataFrame, points: pd.DataFrame) -> Figure:
         for what, look in MARKS.items():
             at = points[(points["p"] == p) & (points["what"] == what)]
             below.plot(at["first"], at["second"], linestyle="", label=what, zorder=5, **look)
-        above.set_title(f"{NAMES[p]}", fontsize=TEXT + 1, loc="left")
-        for panel, what in ((above, "prior (shaded), likelihood"), (below, "posterior")):
+        for panel, what in ((above, f"{SHORT[p]} prior, likelihood"), (below, "posterior")):
+            panel.set_title(what, fontsize=TEXT + 1, loc="left")
             panel.set(xticks=TICKS, yticks=TICKS)
             panel.axhline(0, color="0.4", linewidth=0.8)
             panel.axvline(0, color="0.4", linewidth=0.8)
@@ -176,7 +177,6 @@ def draw_posterior(grid: pd.DataFrame, points: pd.DataFrame) -> Figure:
             panel.set_xlabel(f"weight of {INPUTS[0]}", fontsize=TEXT)
             if column == 0:
                 panel.set_ylabel(f"weight of {INPUTS[1]}", fontsize=TEXT)
-            panel.text(0.03, 0.03, what, transform=panel.transAxes, fontsize=TEXT)
     handles, labels = axes[3].get_legend_handles_labels()
     style = {"ncols": 4, "frameon": False, "fontsize": TEXT}
     figure.legend(handles, labels, loc="outside lower center", **style)

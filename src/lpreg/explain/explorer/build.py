@@ -95,12 +95,12 @@ def build() -> str:
         "n": SIZE,
         "truth": TRUTH,
         "shifts": shifts(),
-        "tables": {p: table(p) for p in OTHERS},
+        "tables": {f"{p:g}": table(p) for p in OTHERS},
         "tour": TOUR,
     }
     body = join(
         element("style", Html(asset("explorer.css"))),
-        element("noscript", element("p", "This page needs JavaScript.", class_="notice")),
+        element("p", "This page needs JavaScript.", class_="notice", id="lifeless"),
         _tour(),
         element("div", _knobs(), _panels(), class_="bench"),
         _notes(),
@@ -160,11 +160,12 @@ def _kind(value: str, words: str) -> Html:
 
 def _slider(id: str, words: str, low: float, high: float, step: float, start: float) -> Html:
     start = TOUR[0]["sliders"].get(id, start)
+    about = {"type": "range", "id": id, "aria_labelledby": f"{id}-name"}
     return element(
         "label",
-        element("span", words),
+        element("span", words, id=f"{id}-name"),
         element("output", id=f"{id}-is"),
-        element("input", type="range", id=id, min=low, max=high, step=step, value=start),
+        element("input", **about, min=low, max=high, step=step, value=start),
         class_="slide",
     )
 

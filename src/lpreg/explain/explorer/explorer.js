@@ -224,6 +224,7 @@
   })();
 
   for (const part of document.querySelectorAll(".lively")) part.hidden = false;
+  get("lifeless").remove();
   tour.go(0, false);
   update();
   window.explorer = { compute, update, setting, times, STRENGTHS };

@@ -20,8 +20,8 @@ SIZE, SAMPLES = 20, 12
 TRUTH = (1.2, 0.4)
 OTHERS = (0.25, 0.75, 1.25, 1.5, 1.75, 3.0, 4.0)
 """The p whose prox is read from a table."""
-KNOTS = 201
-ENDS = (1e-7, 1e7)
+KNOTS = 601
+ENDS = (1e-7, 1e6)
 
 
 @cache
@@ -65,4 +65,4 @@ def table(p: float) -> dict[str, object]:
     one = tensor([1.0])
     z = [float(Lp(float(np.exp(log_k)) / p, p).prox(one)) for log_k in knots]
     step = (high - low) / (KNOTS - 1)
-    return {"start": low, "step": step, "log_z": np.log(z).round(12).tolist(), "jump": jump}
+    return {"start": low, "step": step, "log_z": np.log(z).round(11).tolist(), "jump": jump}
