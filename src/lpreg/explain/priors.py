@@ -50,8 +50,8 @@ def make(folder: Path, progress: Progress) -> Result:
             "posterior",
             f"Two weights of the diabetes data ({' and '.join(INPUTS)}, {SAMPLES} samples). Above, "
             "the likelihood (lines) meets a prior (shaded); below, their product on a grid. Its "
-            "mode is what scikit-learn's Ridge and Lasso find. The zero of Lasso belongs to the mode "
-            "alone: the mean of the same posterior (triangle) has none.",
+            "mode is what scikit-learn's Ridge and Lasso find. The zero of Lasso belongs to the "
+            "mode alone: the mean of the same posterior (triangle) has none.",
             "Three priors over two weights and the posteriors that they lead to, with least "
             "squares, mode, mean and scikit-learn's solution marked.",
         ),
