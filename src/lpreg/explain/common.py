@@ -126,11 +126,14 @@ class Sampled:
         sides: (2, n) what is compared, paired by sample; (1, n) one quantity, as a "curve".
             Shares and accuracies are from 0 to 1 where `unit` is "points".
         unit: of the effect.
+        test_share: test over training samples where every sample is a split of the same data, as in
+            `lpreg.analysis.stats.paired`.
     """
 
     claim: Claim
     sides: np.ndarray
     unit: str = ""
+    test_share: float | None = None
 
 
 def statement(name: str, text: str, source: str, published: str = "", note: str = "") -> Claim:
@@ -156,7 +159,7 @@ def verdicts(*found: Computed | Sampled) -> pd.DataFrame:
 
 def _case(one: Sampled) -> Case:
     sides = np.asarray(one.sides, dtype=np.float64)
-    effect = one.claim.effect(sides[..., None], None)
+    effect = one.claim.effect(sides[..., None], one.test_share)
     return Case(one.claim, RECIPE, [Component("", sides, effect, one.unit)])
 
 

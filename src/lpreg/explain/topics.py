@@ -139,6 +139,22 @@ TOPICS: dict[str, Topic] = {
             _of("zeros"),
         ),
         Topic(
+            "minima",
+            "Many minima",
+            "With p < 1 a weight of zero is held by an infinite slope, so that many sets of "
+            "features have a minimum of their own, and the start decides which is met. A deep "
+            "network is not convex either; where its starts end and how it curves is measured.",
+            _of("minima"),
+        ),
+        Topic(
+            "paths",
+            "Paths of weights",
+            "What becomes of every weight as the strength grows, from ordinary least squares to "
+            "nothing: on ten features, with more features than rows, and in the first layer of a "
+            "network. L1 lets features go one by one, L2 shrinks all of them and drops none.",
+            _of("paths"),
+        ),
+        Topic(
             "priors",
             "Penalties as priors",
             "With Gaussian noise, the weights that a penalty finds are the most probable ones "
