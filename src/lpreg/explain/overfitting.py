@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from lpreg.analysis import summarize
 from lpreg.analysis.claims import Claim
@@ -18,12 +19,14 @@ from lpreg.models.mlp import mlp
 from lpreg.penalties import L1, L2, Penalty
 from lpreg.train import Outcome, Recipe, Run, Samples, generator, train_stack
 
+FIRST = 100
+"""The first seed; those below it were a pilot that set strengths and the number of draws."""
 NOISE = 0.4
 POINTS = {"train": 20, "val": 20}
 GRID = np.linspace(-1, 1, 401)
 WIDTH = 64
 WEIGHTS = WIDTH * (WIDTH + 2)
-RECIPE = Recipe(batch_size=None, steps=1500, loss="mse", evaluate_every=1500)
+RECIPE = Recipe(batch_size=None, steps=1200, loss="mse", evaluate_every=1200)
 RATE = 0.01
 STRENGTHS = {"L1": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), "L2": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)}
 KINDS: Mapping[str, Callable[[float], Penalty]] = {"L1": L1, "L2": L2}
@@ -60,7 +63,7 @@ def runs(seed: int) -> list[tuple[str, float, Run]]:
     return [("none", float("nan"), Run(seed, RATE)), *several]
 
 
-def sample(count: int, first: int = 0) -> pd.DataFrame:
+def sample(count: int, first: int = FIRST) -> pd.DataFrame:
     """Networks fitted to `count` draws of the noise: `seed`, `arm`, `lam`, `x`, `fitted`, and the
     squared errors `train`, `val` and `test` of the network, of which the last is against the curve
     itself. `chosen` marks the strength of an arm that is best on validation."""
@@ -117,10 +120,15 @@ def draw(rows: pd.DataFrame, seed: int) -> Figure:
         strength = "" if np.isnan(lam) else f", λ = {number(lam)}"
         told = ", ".join(f"{part} {one[part].iloc[0]:.2g}" for part in ("train", "test"))
         panel.set_title(f"{NAMES[arm]}{strength}   (error: {told})", fontsize=TEXT + 1)
-        panel.set(xlim=(-1, 1), ylim=(-2.2, 2.2))
+        panel.set(
+            xlim=(-1, 1), ylim=(-2.1, 2.1), xticks=(-1, -0.5, 0, 0.5, 1), yticks=(-2, -1, 0, 1, 2)
+        )
         panel.set_xlabel("x", fontsize=TEXT + 1)
     axes[0].legend(loc="upper left", frameon=False, fontsize=TEXT)
     _strengths(axes[3], errors(rows), colours)
+    handles, labels = axes[3].get_legend_handles_labels()
+    style = {"frameon": False, "fontsize": TEXT, "ncols": 6, "title": "errors, lower right:"}
+    figure.legend(handles, labels, loc="outside lower center", **style)
     return figure
 
 
@@ -140,13 +148,18 @@ def _strengths(panel, table: pd.DataFrame, colours: Mapping[str, str]) -> None:
             marker = "" if arm == "none" else "o"
             line = {"color": color, "linestyle": style, "marker": marker, "linewidth": 1.7}
             panel.plot(places, [each.mean for each in means], label=label, **line)
-            if part == "test":
-                ends = [each.low for each in means], [each.high for each in means]
-                panel.fill_between(places, *ends, color=color, alpha=0.1, linewidth=0)
-    panel.set(xscale="log", yscale="log")
+            if part == "test" and arm != "none":
+                ends = [[each.mean - each.low for each in means]] * 2
+                style = {"color": color, "linestyle": "", "capsize": 3, "alpha": 0.6}
+                shift = 0.96 if arm == "L1" else 1.04
+                panel.errorbar(
+                    np.array(places) * shift, [each.mean for each in means], ends, **style
+                )
+    panel.set(xscale="log", ylim=(0, None))
+    panel.set_xticks(lams, [number(lam) for lam in lams])
+    panel.xaxis.set_minor_locator(NullLocator())
     panel.set_xlabel("strength λ", fontsize=TEXT + 1)
     panel.set_title(f"mean squared errors over {table['seed'].nunique()} draws", fontsize=TEXT + 1)
-    panel.legend(frameon=False, fontsize=TEXT - 0.5, ncols=1, loc="lower right")
 
 
 def pictures(rows: pd.DataFrame, folder: Path, numbers: dict[str, pd.DataFrame]) -> list[Picture]:
