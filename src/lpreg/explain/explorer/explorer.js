@@ -227,5 +227,7 @@
   get("lifeless").remove();
   tour.go(0, false);
   update();
+  clearTimeout(resting);
+  rest();
   window.explorer = { compute, update, setting, times, STRENGTHS };
 })();
