@@ -9,7 +9,7 @@ from lpreg.analysis.wording import sentence
 from lpreg.explain.page import verdict_id
 from lpreg.report.html import Html, element, join
 from lpreg.report.page import section
-from lpreg.report.verdicts import badge
+from lpreg.report.verdicts import NOT_RUN, badge, css
 from lpreg.study import claims, sources
 
 
@@ -45,7 +45,7 @@ ALL = (
         ),
         {"generalize": ("New-both-worse", "both-help")},
         "IMAGE adds two strengths that were chosen for one alone, so that it pulls twice; a tuned "
-        "mixture contains L1 and L2 as its ends, and loses only by the choice.",
+        "mixture comes near to L1 and to L2 at its ends, and loses by the choice.",
     ),
     Disagreement(
         "Is L3 the same as L2?",
@@ -107,7 +107,11 @@ ALL = (
             "THEORY": "The best model is a large one that has been regularised.",
             "SHAPES": "Wider is better without any penalty.",
         },
-        (("tradeoff", "tradeoff-large"), ("tradeoff", "tradeoff-variance")),
+        (
+            ("tradeoff", "tradeoff-large"),
+            ("tradeoff", "tradeoff-always"),
+            ("votes", "votes-large"),
+        ),
     ),
     Disagreement(
         "Does L1 speed learning up or slow it down?",
@@ -195,10 +199,8 @@ def _asked(each: Disagreement) -> list[dict[Any, Any]]:
 
 
 def _section(number: int, each: Disagreement, rows: Found) -> Html:
-    said = [
-        element("div", element("dt", who), element("dd", what)) for who, what in each.said.items()
-    ]
-    tried = _tried(each, rows)
+    said = [element("li", element("strong", who), ": ", what) for who, what in each.said.items()]
+    tried, asked = _tried(each, rows), _asked(each)
     missing = dict.fromkeys(topic for topic, name in each.tried if (topic, name) not in tried)
     here = [
         _found(row, element("a", row["text"], href=f"../index.html#{verdict_id(*key)}"))
@@ -206,18 +208,27 @@ def _section(number: int, each: Disagreement, rows: Found) -> Html:
     ]
     studies = [
         _found(row, join(row["text"], f" (study {row['study']}, recipe {row['recipe']})"))
-        for row in _asked(each)
+        for row in asked
+        if row["verdict"] != NOT_RUN
     ]
-    lacking = [element("code", f"lpreg explain {topic}") for topic in missing]
+    told = {row["study"] for row in asked if row["verdict"] != NOT_RUN}
+    lacking = [f"lpreg explain {topic}" for topic in missing]
+    lacking += [f"lpreg run {study}" for study in each.studies if study not in told]
     return section(
         f"disagreement-{number}",
         each.title,
-        element("dl", said, class_="beside"),
+        element("ul", said, class_="text"),
         element("h3", "What we find"),
-        element("ul", here, studies, class_="claims"),
-        element("p", "Not made yet: ", [join(one, " ") for one in lacking]) if lacking else None,
+        element("ul", here, studies, class_="claims") if here or studies else None,
+        element("p", "Asked too, not run: ", _commands(lacking), class_="quiet")
+        if lacking
+        else None,
         element("p", each.why) if each.why else None,
     )
+
+
+def _commands(lines: Sequence[str]) -> Html:
+    return join([join("; " if i else None, element("code", one)) for i, one in enumerate(lines)])
 
 
 def _found(row: Mapping[Any, Any], words: Html) -> Html:
@@ -226,4 +237,5 @@ def _found(row: Mapping[Any, Any], words: Html) -> Html:
         "li",
         element("p", badge(row["verdict"]), " ", words),
         element("p", told, class_="quiet small"),
+        class_=f"claim {css(row['verdict'])}",
     )

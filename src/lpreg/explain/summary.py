@@ -11,7 +11,6 @@ from lpreg.explain.page import verdict_id
 from lpreg.explain.topics import TOPICS, Progress, Result, read
 from lpreg.report.html import Html, element, join
 from lpreg.report.page import page
-from lpreg.report.verdicts import badge
 
 PAGE, DISAGREEMENTS = "summary.html", "disagreements.html"
 
@@ -81,6 +80,9 @@ TABLE: dict[str, dict[str, Cell]] = {
         "elastic net": Cell("stability", "stability-half", "more than L1", "no more than L1"),
     },
     "Trades bias for variance": {"L2": Cell("tradeoff", "tradeoff-variance")},
+    "Makes a large network the best": {
+        "L2": Cell("tradeoff", "tradeoff-large", "yes, on a smooth curve", "no"),
+    },
     "Needs little tuning": {
         "elastic net": Cell("tuning", "tuning-harder", "no: two strengths", "loses no more by it"),
     },
@@ -100,7 +102,7 @@ TABLE: dict[str, dict[str, Cell]] = {
 """What is asked -> penalty -> where its answer comes from."""
 
 INTRO = (
-    "What each penalty does. Every answer follows from a statement that was tried on this machine "
+    "Every answer follows from a statement that was tried on this machine "
     "and leads to it, with its picture, its interval and its cases. A blank was not asked."
 )
 
@@ -156,7 +158,7 @@ def _table(rows: Rows) -> Html:
     lines = [
         element(
             "tr",
-            element("th", question, scope="row", class_="text wrap"),
+            element("th", question, scope="row", class_="text wrap", style="min-width: 11rem"),
             [_cell(cells.get(penalty), rows) for penalty in PENALTIES],
         )
         for question, cells in TABLE.items()
@@ -172,17 +174,13 @@ def _table(rows: Rows) -> Html:
 
 
 def _cell(cell: Cell | None, rows: Rows) -> Html:
+    style = {"class_": "text wrap", "style": "min-width: 8rem"}
     if cell is None:
-        return element("td", class_="text")
+        return element("td", **style)
     row = rows.get((cell.topic, cell.name))
     if row is None:
-        return element(
-            "td", element("span", answer(cell, row), class_="quiet small"), class_="text wrap"
-        )
+        return element("td", element("span", answer(cell, row), class_="quiet small"), **style)
     place = f"../index.html#{verdict_id(cell.topic, cell.name)}"
     said = element("a", answer(cell, row), href=place, title=f"{row['text']}: {row['verdict']}")
     ours = element("div", row["ours"], class_="quiet small") if row["kind"] != "computed" else None
-    undecided = badge(row["verdict"]) if answer(cell, row) == "undecided" else None
-    return element(
-        "td", undecided, join(" ") if undecided else None, said, ours, class_="text wrap"
-    )
+    return element("td", said, ours, **style)

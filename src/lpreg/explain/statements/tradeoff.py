@@ -15,8 +15,11 @@ from lpreg.figures.style import TEXT, number
 from lpreg.penalties import L2
 
 SAMPLES, NOISE = 24, 0.5
-STRENGTHS = (0.0, 1e-5, 5e-5, 2e-4, 1e-3)
-WIDTHS = (2, 4, 8, 16, 64)
+STRENGTHS = (0.0, 3e-4, 1e-3, 3e-3, 1e-2)
+WIDTHS = (2, 4, 16, 64)
+CURVES = {"smooth": 1, "wiggly": 3}
+"""By their periods."""
+SMOOTH, WIGGLY = CURVES
 SETS = 8
 """Training sets per repetition: bias and variance are over these."""
 RECIPE, RATE = full(700, "mse"), 0.02
@@ -28,17 +31,19 @@ def make(folder: Path, progress: Progress) -> Result:
     """The study, its picture and its verdicts."""
     repeats = 4 if progress.quick else 12
     parts = []
-    for width in WIDTHS:
-        progress(f"{width} hidden units")
-        parts.append(frame(width, repeats))
+    for width, name in [*((width, SMOOTH) for width in WIDTHS), (WIDTHS[-1], WIGGLY)]:
+        progress(f"{width} hidden units, {name} curve")
+        parts.append(frame(width, repeats, name))
     found = pd.concat(parts, ignore_index=True)
     return Result([_picture(found, folder)], {"tradeoff": found}, verdicts(*statements(found)))
 
 
 def _picture(found: pd.DataFrame, folder: Path) -> Picture:
     wide = WIDTHS[-1]
-    narrow = found.loc[found["lam"] == 0].assign(panel="no penalty", x=lambda rows: rows["width"])
-    strong = found.loc[found["width"] == wide].assign(panel=f"{wide} hidden units, L2")
+    narrow = found.loc[(found["lam"] == 0) & (found["curve"] == SMOOTH)]
+    narrow = narrow.assign(panel="smooth curve, no penalty", x=narrow["width"])
+    strong = found.loc[found["width"] == wide]
+    strong = strong.assign(panel=strong["curve"] + f" curve, {wide} hidden units")
     strong["x"] = strong["lam"].replace(0.0, STRENGTHS[1] / 3)
     view = View(
         "Bias and variance of networks",
@@ -46,14 +51,18 @@ def _picture(found: pd.DataFrame, folder: Path) -> Picture:
         "squared error of the curve",
         ARMS,
         log="x",
-        ends=(0, None),
+        same=False,
+        size=(11, 4.2),
     )
     figure = draw(pd.concat([narrow, strong]), view)
-    left, right = figure.axes
+    left, *others = figure.axes
     left.set_xticks(WIDTHS, [str(width) for width in WIDTHS])
-    right.set_xlabel("strength of L2 (none at the left end)", fontsize=TEXT + 1)
     ticks = [STRENGTHS[1] / 3, *STRENGTHS[1:]]
-    right.set_xticks(ticks, ["0", *map(number, STRENGTHS[1:])])
+    for panel in others:
+        panel.set_xlabel("strength of L2 (none at the left end)", fontsize=TEXT + 1)
+        panel.set_xticks(ticks, ["0", *map(number, STRENGTHS[1:])])
+    for panel in figure.axes:
+        panel.set_ylim(0, None)
     return still(
         figure,
         folder,
@@ -61,18 +70,19 @@ def _picture(found: pd.DataFrame, folder: Path) -> Picture:
         f"Networks with one hidden layer learn a curve from {SAMPLES} noisy samples, each of many "
         "networks from samples of its own. Bias²: how far their mean is from the curve; variance: "
         f"how much they differ, over {SETS} training sets. Means and 95 % intervals over fresh "
-        "groups of them. More units: less bias, more variance; more penalty: the reverse.",
-        "Two panels: bias, variance and error over the width, and over the strength of L2.",
+        "groups of them. The smooth curve is one period of a sine, the wiggly one three: there a "
+        "penalty adds more bias than it takes variance.",
+        "Three panels: bias, variance and error over the width, and over the strength of L2.",
     )
 
 
-def curve(x: np.ndarray) -> np.ndarray:
-    """What is to be learned."""
-    return np.sin(3 * np.pi * x) * np.exp(-np.square(x)) + 0.5 * x
+def curve(x: np.ndarray, name: str) -> np.ndarray:
+    """What is to be learned, one of `CURVES`."""
+    return np.sin(CURVES[name] * np.pi * x)
 
 
-def frame(width: int, repeats: int, seed: int = 4) -> pd.DataFrame:
-    """Bias², variance and their sum: `width`, `lam`, `arm`, `repeat`, `value`.
+def frame(width: int, repeats: int, name: str, seed: int = 4) -> pd.DataFrame:
+    """Bias², variance and their sum: `curve`, `width`, `lam`, `arm`, `repeat`, `value`.
 
     All training sets and strengths are one stack. Each set has a sample at random within each of
     equal intervals.
@@ -80,7 +90,7 @@ def frame(width: int, repeats: int, seed: int = 4) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     within = random.uniform(size=(repeats * SETS, SAMPLES))
     x = (-1 + 2 * (np.arange(SAMPLES) + within) / SAMPLES).astype(np.float32)
-    y = (curve(x) + NOISE * random.normal(size=x.shape)).astype(np.float32)
+    y = (curve(x, name) + NOISE * random.normal(size=x.shape)).astype(np.float32)
     networks, penalties = [], []
     for lam in STRENGTHS:
         for i, (one, aims) in enumerate(zip(torch.tensor(x), torch.tensor(y), strict=True)):
@@ -92,15 +102,15 @@ def frame(width: int, repeats: int, seed: int = 4) -> pd.DataFrame:
     grid = torch.tensor(GRID, dtype=torch.float32)[:, None]
     told = outputs(networks[0], ended, grid)[..., 0].astype(float)
     told = told.reshape(len(STRENGTHS), repeats, SETS, -1)
-    bias, variance = decompose(told, curve(GRID))
+    bias, variance = decompose(told, curve(GRID, name))
     values = {"bias²": bias, "variance": variance, "error (their sum)": bias + variance}
     rows = [
-        (width, lam, arm, repeat, value[i, repeat])
+        (name, width, lam, arm, repeat, value[i, repeat])
         for arm, value in values.items()
         for i, lam in enumerate(STRENGTHS)
         for repeat in range(repeats)
     ]
-    return pd.DataFrame(rows, columns=["width", "lam", "arm", "repeat", "value"])
+    return pd.DataFrame(rows, columns=["curve", "width", "lam", "arm", "repeat", "value"])
 
 
 def decompose(told: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +130,8 @@ def others_best(values: np.ndarray) -> np.ndarray:
 
 def statements(found: pd.DataFrame) -> list[Sampled]:
     """What THEORY says of bias and variance."""
-    grid = found.pivot_table("value", "repeat", ["arm", "width", "lam"])
+    every = found.pivot_table("value", "repeat", ["curve", "arm", "width", "lam"])
+    grid, wiggly = every[SMOOTH], every[WIGGLY]
     bias, variance, error = ARMS
     wide = WIDTHS[-1]
     best = others_best(grid[error, wide].to_numpy())
@@ -137,6 +148,12 @@ def statements(found: pd.DataFrame) -> list[Sampled]:
 
     less = "At its best strength L2 lowers the variance of a wide network"
     more = "At its best strength L2 raises the bias² of a wide network"
+    hard = wiggly[error, wide].to_numpy()
+    at_hard = hard[np.arange(len(hard)), others_best(hard[:, 1:]) + 1]
+    always = (
+        f"L2 improves any wide network: also on a curve of {CURVES[WIGGLY]} periods its best "
+        "strength is better than none"
+    )
     large = "The best model is a large one that is regularised: better than the best width without"
     return [
         Sampled(
@@ -150,5 +167,9 @@ def statements(found: pd.DataFrame) -> list[Sampled]:
         Sampled(
             claim("tradeoff-large", large, "lower", "error", "often a large model, regularized"),
             np.stack([at_best(error), small]),
+        ),
+        Sampled(
+            Claim("tradeoff-always", always, "lower", "error", source="ours, to THEORY"),
+            np.stack([at_hard, hard[:, 0]]),
         ),
     ]
