@@ -39,7 +39,7 @@ LAYERS = {
     ),
     "explain": Layer(
         {*CORE, "models", "train", "data", "analysis", "figures", "report", "study"},
-        LIBRARY | FRAMES | {"matplotlib", "plotly", "scipy", "sklearn"},
+        LIBRARY | FRAMES | {"matplotlib", "mpl_toolkits", "plotly", "scipy", "sklearn"},
     ),
     "cli": Layer(
         {*CORE, "models", "train", "data", "analysis", "figures", "report", "study", "explain"},
