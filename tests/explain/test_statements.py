@@ -196,7 +196,7 @@ def test_pictures_show_means_and_intervals():
     assert told.loc[1, "mean"] == values[::2].mean()
     figure = draw(frame, View("A heading", "x", "y", {"L1": "L1", "L2": "L2"}))
     (line,) = figure.axes[0].get_lines()
-    np.testing.assert_allclose(line.get_ydata(), told["mean"])
+    np.testing.assert_allclose(np.asarray(line.get_ydata()), told["mean"])
 
 
 def test_bias_and_variance_of_votes_by_hand():
