@@ -62,14 +62,15 @@ def _picture(found: pd.DataFrame, folder: Path) -> Picture:
         panel.set_xlabel("strength of L2 (none at the left end)", fontsize=TEXT + 1)
         panel.set_xticks(ticks, ["0", *map(number, STRENGTHS[1:])])
     for panel in figure.axes:
-        panel.set_ylim(0, None)
+        panel.set_ylim(-0.05 * panel.get_ylim()[1], None)
     return still(
         figure,
         folder,
         "tradeoff",
         f"Networks with one hidden layer learn a curve from {SAMPLES} noisy samples, each of many "
         "networks from samples of its own. Bias²: how far their mean is from the curve; variance: "
-        f"how much they differ, over {SETS} training sets. Means and 95 % intervals over fresh "
+        f"how much they differ, over {SETS} training sets; both are estimated without a lean, so "
+        "that what is near 0 may fall below. Means and 95 % intervals over fresh "
         "groups of them. The smooth curve is one period of a sine, the wiggly one three: there a "
         "penalty adds more bias than it takes variance.",
         "Three panels: bias, variance and error over the width, and over the strength of L2.",
