@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ class Network:
 
     def build(self, generator: torch.Generator) -> torch.nn.Sequential:
         """With fresh weights."""
-        sizes = {"inputs": len(self.problem.features), "outputs": 1}
+        sizes: dict[str, Any] = {"inputs": len(self.problem.features), "outputs": 1}
         hidden = (self.width, self.width)
         return mlp(generator=generator, hidden=hidden, activation="tanh", **sizes)
 

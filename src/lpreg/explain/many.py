@@ -1,6 +1,7 @@
 """Lasso with more and more features that mean nothing, against ridge and least squares."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,8 @@ def make(folder: Path, progress: Progress) -> Part:
         "many",
         f"{TRAIN} patients to train on, strengths chosen on {VALIDATION} others; shuffled copies "
         "of the ten features are added, which mean nothing. What is explained of "
-        f"{TEST} more patients, mean of {splits} splits with 95 % interval. Least squares "
+        f"{TEST} more patients, mean of {splits} splits with 95 % interval (of least squares "
+        "the mean alone). Least squares "
         "(the shortest where it has no single answer) breaks down near as many features as "
         "rows.",
         "Explained variance over the number of features for lasso, ridge and least squares.",
@@ -48,7 +50,8 @@ def splits(number: int, copies: int) -> tuple[Problem, Problem, Problem]:
 
     All are standardised by their training part.
     """
-    data, random, parts = load_diabetes(), np.random.default_rng(3), []
+    data: Any = load_diabetes()
+    random, parts = np.random.default_rng(3), []
     names = [*data.feature_names, *(f"shuffled {k}" for k in range(10 * copies))]
     for _ in range(number):
         noise = [random.permutation(data.data) for _ in range(max(COPIES))][:copies]
@@ -108,7 +111,7 @@ def draw(table: pd.DataFrame) -> Figure:
         mean = np.array([each.effect for each in found.values()])
         reach = [mean - [e.low for e in found.values()], [e.high for e in found.values()] - mean]
         style = {"marker": "sDo"[i], "markersize": 5, "capsize": 3, "label": method}
-        left.errorbar(at, mean, reach, **look, **style)
+        left.errorbar(at, mean, reach if method != LEAST else None, **look, **style)
     left.set_ylim(-1, 0.6)
     left.axhline(0, color="0.4", linewidth=0.8)
     left.set_ylabel("explained of new patients", fontsize=TEXT + 1)
@@ -121,7 +124,7 @@ def draw(table: pd.DataFrame) -> Figure:
         panel.axvline(TRAIN, color="0.3", linestyle=":", linewidth=1.4)
         percent(panel.yaxis)
         panel.set_xlabel("features (dotted: as many as rows)", fontsize=TEXT + 1)
-        panel.legend(frameon=False, fontsize=TEXT + 1)
+        panel.legend(frameon=False, fontsize=TEXT + 1, loc="lower left" if panel is left else None)
     return figure
 
 
@@ -136,7 +139,7 @@ def statements(table: pd.DataFrame) -> list[Sampled]:
     note = (
         "Diabetes data with shuffled copies of its features; resampled splits, corrected intervals."
     )
-    common = {"source": "THEORY", "note": note}
+    common: dict[str, Any] = {"source": "THEORY", "note": note}
     share = TEST / TRAIN
     copes = Claim(
         "lasso-many-features",

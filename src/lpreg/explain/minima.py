@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def make(folder: Path, progress: Progress) -> Result:
 
 def diabetes() -> Problem:
     """How far the diabetes of 442 patients went in a year, from 10 measurements."""
-    data = load_diabetes()
+    data: Any = load_diabetes()
     return Problem.of(data.data, data.target, data.feature_names)
 
 
@@ -102,6 +103,7 @@ def everywhere(problem: Problem, p: float, lam: float, rounds: int = 500) -> np.
     inverse, shape = np.linalg.inv(gram), power(p, lam)
     solve = lambda pull: (inverse @ (sets * pull)[..., None])[..., 0]  # noqa: E731
     w = first = solve(problem.pull)
+    before = w
     for _ in range(rounds):
         after = solve(problem.pull - shape.gradient(tensor(w)).numpy())
         crossed = (after * first < 0).any(1, keepdims=True)

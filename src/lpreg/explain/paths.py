@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,8 +29,9 @@ KINDS: dict[str, Penalty] = {
 }
 LINES = {"lasso, L1": 1.0, "elastic net": 4.0, "p = 0.5": 0.5, "ridge, L2": 2.0, "p = 3": 3.0}
 TONES = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
-ROWS, STARTS, NAMED = 50, 15, 9
-"""Rows of the picture with few; starts for what is not convex; features that have a colour."""
+ROWS, STARTS, NAMED, ENOUGH = 50, 6, 9, 2000
+"""Rows of the picture with few; starts for what is not convex; features that have a colour;
+steps of what is not convex, which may crawl where there are fewer rows than features."""
 
 
 def make(folder: Path, progress: Progress) -> Result:
@@ -45,7 +47,7 @@ def make(folder: Path, progress: Progress) -> Result:
     figures = [picture(numbers["diabetes"], problem, folder, "diabetes", DIABETES + note)]
     progress("more features than rows")
     few = products(ROWS)
-    numbers["few-rows"] = frame(few, count)
+    numbers["few-rows"] = frame(few, count // 2)
     figures.append(picture(numbers["few-rows"], few, folder, "few-rows", FEW))
     if housing:
         progress("California Housing")
@@ -56,7 +58,7 @@ def make(folder: Path, progress: Progress) -> Result:
     rows = statements(5 if progress.quick else 40)
     parts = [firstlayer.make(folder, progress), many.make(folder, progress)]
     for part in parts:
-        figures, numbers = [*figures, *part.figures], numbers | part.numbers
+        figures, numbers = [*figures, *part.figures], {**numbers, **part.numbers}
     found = [one for part in parts for one in part.found]
     return Result(figures, numbers, verdicts(*rows, *found))
 
@@ -81,13 +83,13 @@ SKIPPED = (
 
 def diabetes() -> Problem:
     """How far the diabetes of 442 patients went in a year, from 10 measurements."""
-    data = load_diabetes()
+    data: Any = load_diabetes()
     return Problem.of(data.data, data.target, data.feature_names)
 
 
 def expanded() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """The measurements, the squares of all but sex, and the products: x (442, 64), y, names."""
-    data = load_diabetes()
+    data: Any = load_diabetes()
     names, x = list(data.feature_names), standard(data.data, 0)
     pairs = [(i, i) for i, name in enumerate(names) if name != "sex"]
     pairs += combinations(range(len(names)), 2)
@@ -132,10 +134,11 @@ def path(problem: Problem, shape: Penalty, lams: np.ndarray, starts: int = START
     d, k = len(problem.features), len(lams)
     size = np.abs(problem.ols).max()
     random = np.random.default_rng(0).normal(0, size, (starts, d))
-    known = descend(problem, L1(1), np.geomspace(1e-3, 1, 10) * end(problem, L1(1)))
+    lasso = np.geomspace(1e-2, 1, 10) * end(problem, L1(1))
+    known = descend(problem, L1(1), lasso, enough=ENOUGH)
     first = np.concatenate([random, known, problem.ols[None], np.zeros((1, d))])
     every, repeated = np.tile(first, (k, 1)), np.repeat(lams, len(first))
-    ends = descend(problem, shape, repeated, every)
+    ends = descend(problem, shape, repeated, every, ENOUGH)
     values = objective(problem, shape, repeated, ends).reshape(k, -1)
     return ends.reshape(k, -1, d)[np.arange(k), values.argmin(1)]
 
@@ -173,7 +176,7 @@ def _never(lasso: pd.DataFrame, left: pd.Series) -> list[str]:
     return [name for name in lasso["feature"].unique() if name not in left.index]
 
 
-def looks(features: Sequence[str], named: int) -> dict[str, dict[str, object]]:
+def looks(features: Sequence[str], named: int) -> dict[str, dict[str, Any]]:
     """A colour and dash each for the first of the features, grey for the others."""
     grey = {"color": "0.75", "linewidth": 0.8, "zorder": 1}
     styles = zip(cycle(TONES), [dash for dash in ("-", DASHES["dash"]) for _ in TONES])
@@ -204,11 +207,11 @@ def draw(paths: pd.DataFrame, heading: str) -> Figure:
     return figure
 
 
-def _lines(panel: Axes, rows: pd.DataFrame, style: dict[str, dict[str, object]]) -> None:
+def _lines(panel: Axes, rows: pd.DataFrame, style: dict[str, dict[str, Any]]) -> None:
     left = rows.loc[rows["lam"] > 0, "lam"].min() / 1.6
     for name, each in rows.groupby("feature", sort=False):
         along, ols = each[each["lam"] > 0], each[each["lam"] == 0]
-        panel.plot(along["lam"], along["weight"], label=name, **style[str(name)])  # pyright: ignore
+        panel.plot(along["lam"], along["weight"], label=name, **style[str(name)])
         panel.plot(left, ols["weight"], "o", markersize=3.5, color=style[str(name)]["color"])
     panel.set_xscale("log")
     logarithmic(panel.xaxis)
@@ -255,7 +258,8 @@ def cases(samples: int) -> pd.DataFrame:
         finite), `zeros`, `most_zeros` and `used` (over some strengths in between: the fewest
         zeros, the most, the fewest others).
     """
-    data, random, rows = load_diabetes(), np.random.default_rng(2), []
+    data: Any = load_diabetes()
+    random, rows = np.random.default_rng(2), []
     for sample in range(samples):
         drawn = random.integers(0, len(data.target), len(data.target))
         left = np.setdiff1d(np.arange(len(data.target)), drawn)

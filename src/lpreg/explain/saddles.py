@@ -1,6 +1,7 @@
 """A small deep network from many starts: the spread of what they reach, and how the loss curves."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ SOURCE = "COURAGE"
 
 def make(folder: Path, progress: Progress) -> Part:
     """Pictures and statements."""
-    starts, some, few = (40, 8, 4) if progress.quick else (200, 30, 8)
+    starts, some, few = (40, 8, 4) if progress.quick else (200, 30, 10)
     problem = patients()
     outcomes = {}
     for width in WIDTHS:
@@ -69,7 +70,7 @@ def make(folder: Path, progress: Progress) -> Part:
 
 def patients(seed: int = 0) -> Problem:
     """`ROWS` of the patients."""
-    data = load_diabetes()
+    data: Any = load_diabetes()
     some = np.random.default_rng(seed).permutation(len(data.target))[:ROWS]
     return Problem.of(data.data[some], data.target[some], data.feature_names)
 
@@ -118,11 +119,17 @@ def draw_curvature(curved: pd.DataFrame, points: pd.DataFrame) -> Figure:
     return figure
 
 
+def distinct(points: pd.DataFrame) -> pd.DataFrame:
+    """Those without slope, once each: the same loss is the same point, or its mirror image."""
+    found = points[points["reached"]]
+    return found[~found["loss"].round(6).duplicated()]
+
+
 def statements(reached: pd.DataFrame, curved: pd.DataFrame, points: pd.DataFrame) -> list[Sampled]:
     """What COURAGE says of minima and saddles of deep networks."""
     widest = reached.loc[reached["width"] == WIDTHS[-1], "excess"].to_numpy()
     narrow = reached.loc[reached["width"] == WIDTHS[0], "excess"].to_numpy()
-    found = points[points["reached"]].drop_duplicates(["start", "loss"])
+    found = distinct(points)
     saddle = (found["negative"] > 0).to_numpy(float)
     last = curved.loc[curved["step"] == curved["step"].max(), "negative"].to_numpy()
     first = curved.loc[curved["step"] == 0, "negative"].to_numpy()
@@ -161,7 +168,8 @@ def statements(reached: pd.DataFrame, curved: pd.DataFrame, points: pd.DataFrame
                 "share of saddles among points without slope",
                 above=0.5,
                 source=SOURCE,
-                note="Found near the way of training by a method that does not prefer minima.",
+                note="Found near the way of training by a method that does not prefer minima; each "
+                "distinct one is a sample.",
             ),
             saddle[None],
             "points",

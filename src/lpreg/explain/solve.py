@@ -75,7 +75,11 @@ def objective(problem: Problem, shape: Penalty, lams: np.ndarray, w: np.ndarray)
 
 
 def descend(
-    problem: Problem, shape: Penalty, lams: np.ndarray, start: np.ndarray | None = None
+    problem: Problem,
+    shape: Penalty,
+    lams: np.ndarray,
+    start: np.ndarray | None = None,
+    enough: int = MOST,
 ) -> np.ndarray:
     """Minimise by accelerated proximal gradient descent.
 
@@ -87,6 +91,7 @@ def descend(
         shape: a separable penalty of strength 1.
         lams: strengths, (..., k).
         start: (..., k, d); zero when left out.
+        enough: steps after which what is there will do; by default it is an error.
 
     Returns:
         Weights, (..., k, d).
@@ -99,7 +104,7 @@ def descend(
     w = tensor(np.zeros((*lams.shape, gram.shape[-1])) if start is None else start)
     steps = (step * tensor(lams)[..., None]).expand_as(w)
     ahead, pace = w, torch.ones_like(w[..., :1])
-    for i in range(MOST):
+    for i in range(enough):
         new = shape.prox(ahead - step * (ahead @ gram - pull), steps)
         left = (new - ahead).abs().amax() if i % EVERY == 0 else None
         w, before = new, w
@@ -109,6 +114,8 @@ def descend(
         pace = torch.where(uphill, 1.0, pace)
         faster = (1 + (1 + 4 * pace**2).sqrt()) / 2
         ahead, pace = w + (pace - 1) / faster * (w - before), faster
+    if enough < MOST:
+        return w.numpy()
     raise RuntimeError(f"{shape!r}: no end after {MOST:,} steps")
 
 
