@@ -55,7 +55,7 @@ def make(folder: Path, progress: Progress) -> Result:
     return Result([picture], {"ensemble": found}, verdicts(*statements(found)))
 
 
-def frame(repeats: int, seed: int = 8) -> pd.DataFrame:
+def frame(repeats: int, seed: int = 108) -> pd.DataFrame:
     """Accuracies of averages: `panel` (test, training), `arm`, `x` (count), `repeat`, `value`."""
     data = handwritten()
     drawn = [digits(np.random.default_rng([seed, i]), data, SAMPLES) for i in range(repeats)]

@@ -52,7 +52,7 @@ def make(folder: Path, progress: Progress) -> Result:
     return Result([picture], {"evolution": found}, verdicts(*statements(found)))
 
 
-def frame(repeats: int, seed: int = 10) -> pd.DataFrame:
+def frame(repeats: int, seed: int = 110) -> pd.DataFrame:
     """Excess error, inputs used, and loss + L0: `panel`, `arm`, `x`, `repeat`, `value`."""
     rows = []
     for count in MATTER:

@@ -124,7 +124,7 @@ def left(state: Mapping[str, Tensor]) -> float:
     return float((flat != 0).double().mean())
 
 
-def frame(repeats: int, progress: Progress, seed: int = 9) -> pd.DataFrame:
+def frame(repeats: int, progress: Progress, seed: int = 109) -> pd.DataFrame:
     """Test accuracy and trainings: `panel`, `arm`, `x` (density), `repeat`, `value`."""
     data = handwritten()
     task = Task([digits(np.random.default_rng([seed, i]), data, SAMPLES) for i in range(repeats)])

@@ -64,7 +64,7 @@ def risk(weights: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return excess(weights, truth) + crossed
 
 
-def frame(repeats: int, seed: int = 11) -> pd.DataFrame:
+def frame(repeats: int, seed: int = 111) -> pd.DataFrame:
     """Excess error, and what the choice loses: `panel`, `arm`, `x`, `repeat`, `value`."""
     random = np.random.default_rng(seed)
     truth = random.choice([-1.0, 1.0], (repeats, INPUTS)) / np.sqrt(MATTER)
