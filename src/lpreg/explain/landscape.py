@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad, hessian, vmap
+from torch.func import functional_call, grad, jacrev, vmap
 
 from lpreg.explain.common import tensor
 from lpreg.explain.solve import Problem
@@ -82,7 +82,7 @@ class Network:
 
     def curvatures(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Eigenvalues, ascending, and eigenvectors of the Hessian, (k, parameters, ...)."""
-        return torch.linalg.eigh(vmap(hessian(self.loss), chunk_size=20)(rows))
+        return torch.linalg.eigh(vmap(jacrev(grad(self.loss)), chunk_size=20)(rows))
 
     def saddles(self, rows: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
         """From every row to a near point without slope, be it minimum, saddle or maximum.
