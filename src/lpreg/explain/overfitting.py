@@ -182,7 +182,7 @@ def pictures(rows: pd.DataFrame, folder: Path, numbers: dict[str, pd.DataFrame])
             folder,
             "overfitting",
             f"The same network, fitted to {POINTS['train']} noisy points by the same steps: "
-            "without a penalty it follows the noise, with L1 or L2 less of it, at the strength that "
+            "alone it follows the noise, with L1 or L2 less of it, at the strength that "
             f"{POINTS['val']} other noisy points choose. Test errors are against the curve without "
             "noise. The draw with the median gain is shown; the last panel has means over all "
             "draws with 95 % intervals: a penalty that is too strong underfits.",
