@@ -124,7 +124,9 @@ def draw(table: pd.DataFrame) -> Figure:
         panel.axvline(TRAIN, color="0.3", linestyle=":", linewidth=1.4)
         percent(panel.yaxis)
         panel.set_xlabel("features (dotted: as many as rows)", fontsize=TEXT + 1)
-        panel.legend(frameon=False, fontsize=TEXT + 1, loc="lower left" if panel is left else None)
+        panel.legend(
+            frameon=False, fontsize=TEXT + 1, loc=(0.62, 0.2) if panel is left else "upper right"
+        )
     return figure
 
 
