@@ -1,6 +1,7 @@
 """Paths against scikit-learn and closed forms, their ends, a first layer, many features."""
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +22,11 @@ LAMS = paths.end(PROBLEM, L1(1)) * np.array([0.01, 0.05, 0.2, 0.7, 1.1])
 @pytest.mark.parametrize("problem", [PROBLEM, FEW], ids=["diabetes", "more features than rows"])
 @pytest.mark.parametrize(("shape", "ratio"), [(L1(1), 1.0), (ElasticNet(1, 0.5), 0.5)])
 def test_lasso_and_elastic_net_are_those_of_scikit_learn(problem: Problem, shape, ratio: float):
-    options = {"tol": 1e-13, "max_iter": 200_000}
+    options: dict[str, Any] = {"tol": 1e-13, "max_iter": 200_000, "alphas": LAMS}
     if ratio == 1:
-        _, known, _ = lasso_path(problem.x, problem.y, alphas=LAMS, **options)
+        _, known, _ = lasso_path(problem.x, problem.y, **options)
     else:
-        _, known, _ = enet_path(problem.x, problem.y, l1_ratio=ratio, alphas=LAMS, **options)
+        _, known, _ = enet_path(problem.x, problem.y, l1_ratio=ratio, **options)
     ours = descend(problem, shape, LAMS)[np.argsort(-LAMS)]
     np.testing.assert_allclose(ours, known.T, atol=1e-5)
     assert ((np.abs(ours) > 1e-7) == (np.abs(known.T) > 1e-7)).all()
@@ -85,7 +86,8 @@ def test_the_ends_of_a_path():
     ols = LinearRegression(fit_intercept=False).fit(PROBLEM.x, PROBLEM.y).coef_
     np.testing.assert_allclose(PROBLEM.ols, ols, atol=1e-10)
     top = paths.finite(PROBLEM, L1(1))
-    assert top * load_diabetes().target.std() == pytest.approx(45.160030020462884)
+    data: Any = load_diabetes()
+    assert top * data.target.std() == pytest.approx(45.160030020462884)
     assert top == pytest.approx(paths.end(PROBLEM, L1(1)))
     below, at = descend(PROBLEM, L1(1), np.array([0.999 * top, top * (1 + 1e-12)]))
     assert np.count_nonzero(below) == 1 and not at.any()
@@ -128,6 +130,7 @@ def test_many_features_split_by_split_is_scikit_learn():
     train, _, test = many.splits(2, 2)
     lam = 0.1 * paths.end(Problem(train.x[1], train.y[1], train.features), L1(1))
     ours = descend(train, L1(1), np.full((2, 1), lam))[1, 0]
-    _, known, _ = lasso_path(train.x[1], train.y[1], alphas=[lam], tol=1e-13, max_iter=100_000)
+    options: dict[str, Any] = {"alphas": [lam], "tol": 1e-13, "max_iter": 100_000}
+    _, known, _ = lasso_path(train.x[1], train.y[1], **options)
     np.testing.assert_allclose(ours, known[:, 0], atol=1e-6)
     assert test.loss(np.zeros((2, 1, 30)))[1, 0] == pytest.approx((test.y[1] ** 2).mean() / 2)

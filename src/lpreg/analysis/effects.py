@@ -72,7 +72,8 @@ class Hypothesis:
         """The mean effect; of ratios, as a ratio."""
         if self.values is None:
             assert self.sides is not None
-            return fieller(*self.sides, confidence, self.test_share)
+            left, right = self.sides
+            return fieller(left, right, confidence, self.test_share)
         found = paired(self.values, 0.0, confidence, self.test_share)
         interval = Interval(found.effect, found.low, found.high)
         return interval if self.sides is None else Interval._make(map(exp, interval))

@@ -170,8 +170,10 @@ def _times(results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 def _rises(curves: pd.DataFrame) -> pd.DataFrame:
     if "val_accuracy" not in curves:
         return pd.DataFrame()
-    groups = curves.groupby("member", sort=False)[["epoch", "val_accuracy"]]
-    found = {member: rise(*curve.to_numpy().T) for member, curve in groups}
+    found = {
+        member: rise(curve["epoch"], curve["val_accuracy"])
+        for member, curve in curves.groupby("member", sort=False)
+    }
     return pd.DataFrame({"rise": pd.Series(found, dtype=float)})
 
 

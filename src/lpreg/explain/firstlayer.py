@@ -113,18 +113,15 @@ def draw(linear: pd.DataFrame, network: pd.DataFrame) -> Figure:
     style = looks(features, len(features))
     figure, axes = panels("Linear model and a network's first layer, diabetes", 2, 2, (10, 7.2))
     for i, name in enumerate(KINDS):
-        mean = (
-            network[network["penalty"] == name]
-            .groupby(["feature", "lam"], sort=False)
-            .mean(numeric_only=True)
-        )
-        rows = linear[linear["penalty"] == name].set_index("feature")
+        rows = linear[linear["penalty"] == name]
+        own = network[network["penalty"] == name]
         for feature in features:
-            axes[i].plot(rows.loc[feature, "lam"], rows.loc[feature, "length"], **style[feature])
-            each = mean.loc[feature]
-            axes[i + 2].plot(each.index, each["length"], label=feature, **style[feature])
+            of = rows[rows["feature"] == feature]
+            axes[i].plot(of["lam"], of["length"], **style[feature])
+            length = own[own["feature"] == feature].groupby("lam")["length"].mean()
+            axes[i + 2].plot(length.index, length, label=feature, **style[feature])
         beside = axes[i + 2].twinx()
-        zeros = mean.loc[features[0], "zeros"]
+        zeros = own.groupby("lam")["zeros"].mean()
         beside.plot(
             zeros.index, zeros, color="0.55", linewidth=4, alpha=0.5, label="share of zeros"
         )

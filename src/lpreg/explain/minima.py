@@ -173,7 +173,8 @@ def surface(problem: Problem, side: int = 201) -> pd.DataFrame:
 def draw_surface(plane: pd.DataFrame) -> Figure:
     """Contours of both objectives."""
     figure, axes = panels("Two weights under least squares and a penalty", 1, 2, (10, 5))
-    for panel, (p, rows) in zip(axes, plane.groupby("p"), strict=True):
+    for panel, p in zip(axes, (0.5, 1.0), strict=True):
+        rows = plane[plane["p"] == p]
         grid, lowest = rows[~rows["minimum"]], rows[rows["minimum"]]
         table = grid.pivot(index="second", columns="first", values="objective")
         levels = np.quantile(table, np.linspace(0, 1, 26) ** 1.8)
@@ -225,7 +226,8 @@ def draw(found: pd.DataFrame) -> Figure:
 def draw_counts(found: pd.DataFrame) -> Figure:
     """How many minima over the strength, and by which way."""
     figure, (panel,) = panels("How many minima there are, and how many are met", size=(8, 4.6))
-    for (p, way), rows in found.groupby(["p", "way"], sort=False):
+    for p, way in found[["p", "way"]].drop_duplicates().itertuples(index=False):
+        rows = found[(found["p"] == p) & (found["way"] == way)]
         counts = rows.groupby("share").size()
         style = {**line(p), "linestyle": "-", "marker": LOOKS[way], "markersize": 6}
         style |= {"markerfacecolor": "white"} if WAYS.get(way) is sweep else {}
