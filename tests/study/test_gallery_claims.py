@@ -252,7 +252,6 @@ def test_known_verdicts_on_the_kept_results_of_h16():
         "h16-lower-threshold": "supported",
         "L1-exact-zeros": "contradicted",
         "h16-order": "inconclusive",
-        "h32-gap": "not run",
     }
     assert verdicts[list(known)].to_dict() == known
 
