@@ -11,7 +11,7 @@ import pytest
 import lpreg
 from lpreg.analysis.claims import judge
 from lpreg.analysis.evidence import METRICS, evidence
-from lpreg.study.claims import ClaimTable, asked, recipes, settings
+from lpreg.study.claims import ClaimTable, asked, kept, recipes, settings
 from lpreg.study.sources import find
 from tests.analysis.frames import results
 
@@ -254,6 +254,17 @@ def test_known_verdicts_on_the_kept_results_of_h16():
         "h16-order": "inconclusive",
     }
     assert verdicts[list(known)].to_dict() == known
+
+
+def test_the_verdicts_that_are_kept_are_those_of_the_kept_results():
+    rows = lpreg.read(KEPT)
+    told = evidence(rows.results, rows.curves, rows.measures, rows.sparsity)
+    judged = judge(asked(STUDIES["shapes"]), told, ["document"])
+    judged = judged[judged["verdict"] != "not run"].set_index("name")
+    there = kept("shapes").set_index("name")
+    assert there["verdict"].to_dict() == judged["verdict"].to_dict()
+    for column in ("effect", "low", "high", "p", "n"):
+        np.testing.assert_allclose(there[column], judged.loc[there.index, column], rtol=1e-4)
 
 
 def test_the_page_shows_what_its_example_prints(capsys: pytest.CaptureFixture[str]):
