@@ -135,7 +135,7 @@ HEADS = ("statement", "source", "verdict", "ours")
 def _line(topic: str, row: Mapping[Any, Any]) -> Iterable[Html]:
     mark = element("a", badge(row["verdict"]), href=f"#{verdict_id(topic, row['name'])}")
     yield element("th", row["text"], scope="row", class_="text wrap")
-    yield element("td", row["source"], class_="text")
+    yield element("td", row["source"], class_="text brief")
     yield element("td", mark, class_="text")
     yield element("td", row["ours"] or row["reason"], class_="text wrap")
 
