@@ -30,6 +30,7 @@ KINDS: dict[str, Penalty] = {
 LINES = {"lasso, L1": 1.0, "elastic net": 4.0, "p = 0.5": 0.5, "ridge, L2": 2.0, "p = 3": 3.0}
 TONES = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
 ROWS, STARTS, NAMED, ENOUGH = 50, 6, 9, 2000
+LETTERS = 70  # of names that stand in one line
 """Rows of the picture with few; starts for what is not convex; features that have a colour;
 steps of what is not convex, which may crawl where there are fewer rows than features."""
 
@@ -202,7 +203,8 @@ def draw(paths: pd.DataFrame, heading: str) -> Figure:
     if len(shown) < len(features):
         handles.append(next(h for h in axes[0].lines if h.get_label() == features[-1]))
         shown = [*shown, "others"]
-    look = {"frameon": False, "fontsize": TEXT + 1, "ncols": 10}
+    lines = 1 if sum(map(len, shown)) < LETTERS else 2
+    look = {"frameon": False, "fontsize": TEXT + 1, "ncols": -(-len(shown) // lines)}
     figure.legend(handles, shown, loc="outside lower center", **look)
     return figure
 
