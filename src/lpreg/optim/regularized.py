@@ -35,7 +35,8 @@ class Regularized(Optimizer):
     - a closure returns the task loss, and so does `step`.
 
     `penalties` maps parameter names to penalties: replace an entry to change a strength on the way.
-    `latent` holds what "dual_averaging" keeps per name. Both travel in `state_dict`.
+    `scale` multiplies the strengths: a number, or a mapping from names to numbers (1 where it has
+    none). `latent` holds what "dual_averaging" keeps per name. All three travel in `state_dict`.
 
     Raises `ValueError` for an unknown coupling, a `where` that selects nothing, an optimizer that
     holds nothing of what is selected, a penalty that the coupling cannot take, an optimizer whose
@@ -54,6 +55,7 @@ class Regularized(Optimizer):
         self.base = optimizer
         self.coupling = _coupling(coupling)
         self.penalties: dict[str, Penalty] = {}
+        self.scale: float | dict[str, float] = 1.0
         self.latent: dict[str, dict[str, Tensor]] = {}
         self._names: dict[Tensor, str] = {}
         self._select = partial(match, model, penalty, where)
@@ -122,7 +124,9 @@ class Regularized(Optimizer):
             }
             for name, penalty in self.penalties.items()
         }
-        return {**self.base.state_dict(), "lpreg": {"coupling": self.coupling.name, "on": tensors}}
+        scale = dict(self.scale) if isinstance(self.scale, dict) else self.scale
+        ours = {"coupling": self.coupling.name, "on": tensors, "scale": scale}
+        return {**self.base.state_dict(), "lpreg": ours}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restores all that `state_dict` gave, strengths included.
@@ -139,6 +143,7 @@ class Regularized(Optimizer):
         saved = rest.pop("lpreg")
         self._check_saved(saved)
         self.base.load_state_dict(rest)
+        self.scale = saved.get("scale", 1.0)
         for parameter, name in self._names.items():
             entry = saved["on"][name]
             self.penalties[name] = self.penalties[name].with_data(tuple(entry["strengths"]))
@@ -148,7 +153,7 @@ class Regularized(Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         # As in Optimizer, hooks stay behind, and so does the `step` that a scheduler replaced.
-        kept = ("base", "coupling", "penalties", "latent", "_names", "_select")
+        kept = ("base", "coupling", "penalties", "scale", "latent", "_names", "_select")
         return {key: self.__dict__[key] for key in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -191,7 +196,12 @@ class Regularized(Optimizer):
         return self.coupling.step(group["lr"], partial(metric, type(self.base), group, state))
 
     def _held(self) -> Iterator[tuple[Tensor, Penalty]]:
-        return ((parameter, self.penalties[name]) for parameter, name in self._names.items())
+        return ((parameter, self._scaled(name)) for parameter, name in self._names.items())
+
+    def _scaled(self, name: str) -> Penalty:
+        """The penalty that acts on a parameter now."""
+        scale = self.scale.get(name, 1.0) if isinstance(self.scale, dict) else self.scale
+        return self.penalties[name].scaled(scale)
 
     @torch.no_grad()
     def _add_gradients(self, task: dict[Tensor, Tensor]) -> Tensor | float:
@@ -224,7 +234,7 @@ class Regularized(Optimizer):
                 step = self._step_of(group, state)
                 if step is None:
                     continue
-                penalty = self.penalties[name]
+                penalty = self._scaled(name)
                 latent = self.latent.get(name) or self.coupling.init(penalty, parameter)
                 visible, latent = self.coupling.update(penalty, parameter, step, latent)
                 parameter.copy_(visible)

@@ -30,7 +30,7 @@ class Penalty(ABC):
 
     convex: bool = True
     separable: bool = False
-    """A sum over the entries of w."""
+    """A sum over the entries of w. Then `prox` takes strengths that broadcast against v, too."""
     smooth: bool = False
     """Differentiable everywhere."""
     scope: Scope = "tensor"
@@ -108,6 +108,11 @@ class Penalty(ABC):
         for name, strength in zip(self.strengths, data, strict=True):
             object.__setattr__(other, name, strength)
         return other
+
+    def scaled(self, factor: Strength) -> Self:
+        """`factor` times as strong: factor * value for every w."""
+        data = zip(self.strengths, self.data(), strict=True)
+        return self.with_data(tuple(v * factor if name == "lam" else v for name, v in data))
 
     def addends(self) -> tuple[Penalty, ...]:
         """The terms of which it is the sum."""

@@ -121,6 +121,9 @@ class Sum(Penalty):
             raise ValueError(f"{len(data)} strengths for {_named(self.terms)}")
         return type(self)(tuple(terms))
 
+    def scaled(self, factor: Strength) -> Self:
+        return type(self)(tuple(term.scaled(factor) for term in self.terms))
+
     def addends(self) -> tuple[Penalty, ...]:
         return self.terms
 
