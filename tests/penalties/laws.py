@@ -266,6 +266,22 @@ def a_stack_is_a_loop(penalty: Penalty) -> None:
         torch.testing.assert_close(stacked, looped, rtol=1e-12, atol=1e-14)
 
 
+def strengths_spread_over_entries(penalty: Penalty) -> None:
+    """A separable prox takes a column of strengths, and each row gets what it gets alone."""
+    if not penalty.separable:
+        return
+    members = 4
+    v = torch.stack([some(seed, 2.0).flatten() for seed in range(members)])
+    steps = torch.stack([metric(seed, 100.0).flatten() for seed in range(members)])
+    alone = [doubled(penalty, factor) for factor in (0.5, 1.0, 1.5, 0.0)]
+    columns = zip(*(each.data() for each in alone), strict=True)
+    data = tuple(torch.tensor(column, dtype=torch.float64)[:, None] for column in columns)
+    for step in (steps, steps[:, :1]):
+        spread = type(penalty).prox(penalty.with_data(data), v, step)
+        looped = [alone[i].prox(v[i], step[i].expand_as(v[i])) for i in range(members)]
+        torch.testing.assert_close(spread, torch.stack(looped), rtol=1e-12, atol=1e-14)
+
+
 def _of_member(
     penalty: Penalty, method: Callable[..., Tensor], data: tuple[Tensor, ...], *args: Tensor
 ) -> Tensor:
@@ -362,6 +378,7 @@ OF_THE_PROX: list[Law] = [
     nan_stays_nan,
     a_metric_is_a_step_per_entry,
     names_are_positions,
+    strengths_spread_over_entries,
     lam_max_is_the_edge_of_zero,
     distance_is_the_speed_of_the_prox,
     distance_is_zero_at_the_prox,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lpreg.penalties import L0, L1, L2, ElasticNet, Group, LInf, Lp, Norm, Penalty, powers
+from lpreg.penalties.base import like
 from lpreg.penalties.norms import prox_euclidean
 from lpreg.penalties.powers import soft
 from lpreg.views import Columns, Rows
@@ -208,6 +209,14 @@ WRONG: dict[laws.Law, dict[str, Penalty]] = {
     laws.names_are_positions: {
         "x for v": OtherNames(0.5),
         "step of 2": mistaken(L, prox=lambda self, v, step=2.0: L.prox(v, step)),
+    },
+    laws.strengths_spread_over_entries: {
+        "one strength for all": mistaken(
+            L, _prox=lambda self, v, s: soft(v, like(v, self.lam).mean() * s)
+        ),
+        "as one row": mistaken(
+            L, _prox=lambda self, v, s: soft(v.reshape(1, -1), self.lam * s.reshape(1, -1))
+        ),
     },
     laws.gradient_is_the_slope_of_the_value: {
         "no 2": mistaken(L2(0.75), gradient=lambda self, w: self.lam * w),

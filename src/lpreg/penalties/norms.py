@@ -60,6 +60,8 @@ class WholeNorm(Penalty):
                 f"{self!r} has no exact prox: p must be 1, 2 or inf; use coupling 'loss', or "
                 f"Lp({self.lam!r}, {self.p!r}), which has one for every p."
             )
+        if self.p == 1:
+            return soft(v, self.lam * step)
         if step.dim():
             step = step.expand_as(v).reshape(1, -1)
         t = self.lam * step.to(precise(v.device))

@@ -44,17 +44,19 @@ class Stepper:
         torch.lerp(before, weights, self._share[:, None].expand_as(weights), out=weights)
 
     def size(
-        self, coupling: Coupling, rows: slice, read: Callable[[Tensor], Tensor]
+        self, coupling: Coupling, rows: slice, tensors: int, read: Callable[[Tensor], Tensor]
     ) -> Tensor | None:
         """The step that a coupling takes on a part of the matrix, for each of its members.
 
         Args:
             coupling: asks for the rate or for the optimizer's metric, or for nothing (None).
             rows: the members of the part.
-            read: gives the part, (members, ...), of any matrix.
+            tensors: that the part has of each member.
+            read: gives the part, (members * tensors, ...), of any matrix.
 
         Returns:
-            (members,), or (members, ...) where the metric has a value per weight.
+            (members * tensors,), or (members * tensors, ...) where the metric has a value per
+            weight.
         """
         group, flat = self._optimizer.param_groups[0], self._flat
 
@@ -69,7 +71,7 @@ class Stepper:
         if size is None:
             return None
         size = torch.as_tensor(size, dtype=flat.dtype, device=flat.device)
-        share = self._share[rows]
+        share = self._share[rows].repeat_interleave(tensors)
         return size * share.view(-1, *[1] * (size.dim() - 1)) if size.dim() else size * share
 
     def saved(self) -> dict[str, Tensor]:
