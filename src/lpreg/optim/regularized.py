@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lpreg.optim.couplings import COUPLINGS, Coupling
+from lpreg.optim.checks import check_saved, check_types, coupling_named, warn_of_decay
 from lpreg.optim.metric import blank_state, metric
 from lpreg.optim.value import Penalties, joined, parted, together
 from lpreg.penalties.base import Penalty
@@ -51,9 +49,14 @@ class Regularized(Optimizer):
         coupling: str = "loss",
         where: Where = "weights",
     ) -> None:
-        _check_types(optimizer, model)
+        if isinstance(optimizer, Regularized):
+            raise ValueError(
+                "this optimizer is Regularized already: give one a sum of penalties, or a mapping "
+                "from name globs to penalties."
+            )
+        check_types(optimizer, model)
         self.base = optimizer
-        self.coupling = _coupling(coupling)
+        self.coupling = coupling_named(coupling)
         self.penalties: dict[str, Penalty] = {}
         self.scale: float | dict[str, float] = 1.0
         self.latent: dict[str, dict[str, Tensor]] = {}
@@ -141,7 +144,7 @@ class Regularized(Optimizer):
             )
         rest = dict(state_dict)
         saved = rest.pop("lpreg")
-        self._check_saved(saved)
+        check_saved(saved, self.coupling, self.penalties)
         self.base.load_state_dict(rest)
         self.scale = saved.get("scale", 1.0)
         for parameter, name in self._names.items():
@@ -179,7 +182,7 @@ class Regularized(Optimizer):
                     self._rehearse(name, penalty, parameter, group)
                     self._names[parameter] = name
                     self.penalties[name] = penalty
-        _warn_of_decay(self.base, groups, self._names)
+        warn_of_decay(self.base, groups, self._names)
 
     def _rehearse(self, name: str, penalty: Penalty, w: Tensor, group: dict[str, Any]) -> None:
         """Let what cannot work fail now and not in the first step."""
@@ -240,22 +243,6 @@ class Regularized(Optimizer):
                 parameter.copy_(visible)
                 self.latent[name] = dict(latent)
 
-    def _check_saved(self, saved: Mapping[str, Any]) -> None:
-        if saved["coupling"] != self.coupling.name:
-            raise ValueError(
-                f"the state was saved with coupling {saved['coupling']!r} and this optimizer has "
-                f"{self.coupling.name!r}: build it with the same."
-            )
-        theirs = {name: entry["penalty"] for name, entry in saved["on"].items()}
-        ours = {name: repr(penalty.structure()) for name, penalty in self.penalties.items()}
-        if theirs != ours:
-            odd = sorted(theirs.items() ^ ours.items())
-            raise ValueError(
-                f"the state was saved with other penalties or tensors: {odd[0][0]!r} has "
-                f"{theirs.get(odd[0][0])} there and {ours.get(odd[0][0])} here; build the "
-                "optimizer as it was."
-            )
-
 
 _SHARED_HOOKS = (
     "_optimizer_state_dict_pre_hooks",
@@ -265,49 +252,7 @@ _SHARED_HOOKS = (
 )
 
 
-def _check_types(optimizer: object, model: object) -> None:
-    if isinstance(optimizer, Regularized):
-        raise ValueError(
-            "this optimizer is Regularized already: give one a sum of penalties, or a mapping "
-            "from name globs to penalties."
-        )
-    if not isinstance(optimizer, Optimizer) or not isinstance(model, nn.Module):
-        raise TypeError(
-            "Regularized(optimizer, model, penalty) needs a torch.optim.Optimizer and an "
-            f"nn.Module, in this order, not {type(optimizer).__name__} and {type(model).__name__}."
-        )
-
-
-def _coupling(name: str) -> Coupling:
-    if name not in COUPLINGS:
-        near = difflib.get_close_matches(str(name), COUPLINGS, n=1, cutoff=0.3)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"coupling={name!r} is none of {', '.join(COUPLINGS)}{hint}.")
-    return COUPLINGS[name]
-
-
 def _put_back(task: dict[Tensor, Tensor]) -> None:
     for parameter, gradient in task.items():
         parameter.grad = gradient
     task.clear()
-
-
-def _warn_of_decay(
-    optimizer: Optimizer, groups: Iterable[dict[str, Any]], names: Mapping[Tensor, str]
-) -> None:
-    decays = {
-        names[parameter]: group["weight_decay"]
-        for group in groups
-        for parameter in group["params"]
-        if parameter in names and group.get("weight_decay", 0) != 0
-    }
-    if decays:
-        kind = type(optimizer).__name__
-        numbers = ", ".join(f"{decay:g}" for decay in sorted(set(decays.values())))
-        warnings.warn(
-            f"weight_decay={numbers} of {kind} also shrinks {len(decays)} of the penalised "
-            f"tensors ({', '.join(decays)}): training then minimises something else than the task "
-            f"loss + penalty; build {kind} with weight_decay=0 unless you mean it.",
-            UserWarning,
-            stacklevel=4,
-        )

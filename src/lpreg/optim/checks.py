@@ -1,0 +1,71 @@
+"""What `Regularized` refuses or warns of, in words."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lpreg.optim.couplings import COUPLINGS, Coupling
+from lpreg.penalties.base import Penalty
+
+
+def check_types(optimizer: object, model: object) -> None:
+    if not isinstance(optimizer, Optimizer) or not isinstance(model, nn.Module):
+        raise TypeError(
+            "Regularized(optimizer, model, penalty) needs a torch.optim.Optimizer and an "
+            f"nn.Module, in this order, not {type(optimizer).__name__} and {type(model).__name__}."
+        )
+
+
+def coupling_named(name: str) -> Coupling:
+    if name not in COUPLINGS:
+        near = difflib.get_close_matches(str(name), COUPLINGS, n=1, cutoff=0.3)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"coupling={name!r} is none of {', '.join(COUPLINGS)}{hint}.")
+    return COUPLINGS[name]
+
+
+def check_saved(
+    saved: Mapping[str, Any], coupling: Coupling, penalties: Mapping[str, Penalty]
+) -> None:
+    """`ValueError` for a state of another coupling, of other tensors or kinds of penalty."""
+    if saved["coupling"] != coupling.name:
+        raise ValueError(
+            f"the state was saved with coupling {saved['coupling']!r} and this optimizer has "
+            f"{coupling.name!r}: build it with the same."
+        )
+    theirs = {name: entry["penalty"] for name, entry in saved["on"].items()}
+    ours = {name: repr(penalty.structure()) for name, penalty in penalties.items()}
+    if theirs != ours:
+        odd = sorted(theirs.items() ^ ours.items())
+        raise ValueError(
+            f"the state was saved with other penalties or tensors: {odd[0][0]!r} has "
+            f"{theirs.get(odd[0][0])} there and {ours.get(odd[0][0])} here; build the "
+            "optimizer as it was."
+        )
+
+
+def warn_of_decay(
+    optimizer: Optimizer, groups: Iterable[dict[str, Any]], names: Mapping[Tensor, str]
+) -> None:
+    decays = {
+        names[parameter]: group["weight_decay"]
+        for group in groups
+        for parameter in group["params"]
+        if parameter in names and group.get("weight_decay", 0) != 0
+    }
+    if decays:
+        kind = type(optimizer).__name__
+        numbers = ", ".join(f"{decay:g}" for decay in sorted(set(decays.values())))
+        warnings.warn(
+            f"weight_decay={numbers} of {kind} also shrinks {len(decays)} of the penalised "
+            f"tensors ({', '.join(decays)}): training then minimises something else than the task "
+            f"loss + penalty; build {kind} with weight_decay=0 unless you mean it.",
+            UserWarning,
+            stacklevel=4,
+        )
