@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lpreg import views as views
+    from lpreg.optim import Ramp as Ramp
     from lpreg.optim import Regularized as Regularized
     from lpreg.optim import penalty_value as penalty_value
     from lpreg.optim import suggest as suggest
@@ -36,6 +37,7 @@ __all__ = [
     "LInf",
     "Lp",
     "Norm",
+    "Ramp",
     "Regularized",
     "__version__",
     "describe",
@@ -50,7 +52,7 @@ __all__ = [
 _PENALTIES = ("L0", "L1", "L2", "ElasticNet", "Group", "LInf", "Lp", "Norm")
 _LIBRARY = {
     **dict.fromkeys(_PENALTIES, "lpreg.penalties"),
-    **dict.fromkeys(("Regularized", "penalty_value", "suggest"), "lpreg.optim"),
+    **dict.fromkeys(("Ramp", "Regularized", "penalty_value", "suggest"), "lpreg.optim"),
     "describe": "lpreg.select",
 }
 _LAB: dict[str, str] = dict.fromkeys(("load", "read", "snapshots"), "lpreg.study")

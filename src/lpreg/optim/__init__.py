@@ -3,6 +3,7 @@
 from lpreg.optim.couplings import COUPLINGS, Coupling, Decoupled, DualAveraging, Loss, Proximal
 from lpreg.optim.metric import METRICS, metric
 from lpreg.optim.regularized import Regularized
+from lpreg.optim.schedules import Ramp, Schedule
 from lpreg.optim.suggest import matched, suggest
 from lpreg.optim.value import penalty_value
 
@@ -14,7 +15,9 @@ __all__ = [
     "DualAveraging",
     "Loss",
     "Proximal",
+    "Ramp",
     "Regularized",
+    "Schedule",
     "matched",
     "metric",
     "penalty_value",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 
 from lpreg.optim.checks import check_saved, check_types, coupling_named, warn_of_decay
 from lpreg.optim.metric import blank_state, metric
+from lpreg.optim.schedules import Schedule
 from lpreg.optim.value import Penalties, joined, parted, together
 from lpreg.penalties.base import Penalty
 from lpreg.select import Where, match
@@ -34,7 +36,9 @@ class Regularized(Optimizer):
 
     `penalties` maps parameter names to penalties: replace an entry to change a strength on the way.
     `scale` multiplies the strengths: a number, or a mapping from names to numbers (1 where it has
-    none). `latent` holds what "dual_averaging" keeps per name. All three travel in `state_dict`.
+    none). So does `schedule`, a function of the number of steps made so far (`Ramp(1000)`, or
+    `lambda count: min(count / 1000, 1)`). `latent` holds what "dual_averaging" keeps per name.
+    All of it travels in `state_dict` but the function, which is code: its count does.
 
     Raises `ValueError` for an unknown coupling, a `where` that selects nothing, an optimizer that
     holds nothing of what is selected, a penalty that the coupling cannot take, an optimizer whose
@@ -48,6 +52,8 @@ class Regularized(Optimizer):
         penalty: Penalties,
         coupling: str = "loss",
         where: Where = "weights",
+        *,
+        schedule: Schedule | None = None,
     ) -> None:
         if isinstance(optimizer, Regularized):
             raise ValueError(
@@ -59,11 +65,14 @@ class Regularized(Optimizer):
         self.coupling = coupling_named(coupling)
         self.penalties: dict[str, Penalty] = {}
         self.scale: float | dict[str, float] = 1.0
+        self.schedule = schedule
+        self.count = 0
         self.latent: dict[str, dict[str, Tensor]] = {}
         self._names: dict[Tensor, str] = {}
         self._select = partial(match, model, penalty, where)
         self.__setstate__({})
         self._admit(optimizer.param_groups)
+        self._scheduled()
         if not self._names:
             raise ValueError(
                 f"the optimizer holds none of the penalised parameters "
@@ -107,6 +116,7 @@ class Regularized(Optimizer):
         finally:
             _put_back(task)
         self._update()
+        self.count += 1
         return losses[0] if losses else result
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -128,8 +138,8 @@ class Regularized(Optimizer):
             for name, penalty in self.penalties.items()
         }
         scale = dict(self.scale) if isinstance(self.scale, dict) else self.scale
-        ours = {"coupling": self.coupling.name, "on": tensors, "scale": scale}
-        return {**self.base.state_dict(), "lpreg": ours}
+        ours = {"coupling": self.coupling.name, "count": self.count, "scale": scale}
+        return {**self.base.state_dict(), "lpreg": {**ours, "on": tensors}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restores all that `state_dict` gave, strengths included.
@@ -146,7 +156,7 @@ class Regularized(Optimizer):
         saved = rest.pop("lpreg")
         check_saved(saved, self.coupling, self.penalties)
         self.base.load_state_dict(rest)
-        self.scale = saved.get("scale", 1.0)
+        self.scale, self.count = saved.get("scale", 1.0), saved.get("count", 0)
         for parameter, name in self._names.items():
             entry = saved["on"][name]
             self.penalties[name] = self.penalties[name].with_data(tuple(entry["strengths"]))
@@ -156,7 +166,10 @@ class Regularized(Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         # As in Optimizer, hooks stay behind, and so does the `step` that a scheduler replaced.
-        kept = ("base", "coupling", "penalties", "scale", "latent", "_names", "_select")
+        kept = (
+            *("base", "coupling", "penalties", "scale", "schedule", "count", "latent"),
+            *("_names", "_select"),
+        )
         return {key: self.__dict__[key] for key in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -204,7 +217,16 @@ class Regularized(Optimizer):
     def _scaled(self, name: str) -> Penalty:
         """The penalty that acts on a parameter now."""
         scale = self.scale.get(name, 1.0) if isinstance(self.scale, dict) else self.scale
-        return self.penalties[name].scaled(scale)
+        return self.penalties[name].scaled(scale * self._scheduled())
+
+    def _scheduled(self) -> float:
+        factor = 1.0 if self.schedule is None else self.schedule(self.count)
+        if not 0 <= factor < math.inf:
+            raise ValueError(
+                f"schedule({self.count}) is {factor!r}, but a strength can only be multiplied by a "
+                "finite number >= 0."
+            )
+        return factor
 
     @torch.no_grad()
     def _add_gradients(self, task: dict[Tensor, Tensor]) -> Tensor | float:
