@@ -12,7 +12,7 @@ from rich.table import Table
 
 from lpreg.cli import command
 from lpreg.cli.terminal import print_next
-from lpreg.data import DATA, SOURCES, load, verify
+from lpreg.data import SOURCES, load, verify
 from lpreg.data.cache import FOLDER, Source, find, folders
 from lpreg.study import sources
 from lpreg.study.errors import SpecError, unknown
@@ -34,13 +34,13 @@ def list_sets(context: typer.Context) -> None:
             no_wrap=number or column == "data set",
             overflow="fold",
         )
-    for name in DATA:
+    for name in SOURCES:
         source = SOURCES[name]
         table.add_row(name, source.about, f"{source.samples:,}", _size(source), _place(source))
     Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False).print(table)
     print(f"looked for in {' and '.join(map(_short, folders()))}; {FOLDER} names another folder")
-    missing = [name for name in DATA if None in _found(SOURCES[name])]
-    print_next(command("data", "fetch", missing[0]) if missing else _run(DATA))
+    missing = [name for name in SOURCES if None in _found(SOURCES[name])]
+    print_next(command("data", "fetch", missing[0]) if missing else _run(SOURCES))
 
 
 @app.command("fetch")
@@ -59,7 +59,7 @@ def verify_sets(
     ] = None,
 ) -> None:
     """Compare data sets with their official checksums."""
-    here = [name for name in DATA if None not in _found(SOURCES[name])]
+    here = [name for name in SOURCES if None not in _found(SOURCES[name])]
     for name in _known(names or here):
         verify(name)
         print(f"{name}: in order, {_place(SOURCES[name])}")
@@ -68,8 +68,8 @@ def verify_sets(
 
 def _known(names: Sequence[str]) -> Sequence[str]:
     for name in names:
-        if name not in DATA:
-            raise SpecError(unknown("data set", name, DATA))
+        if name not in SOURCES:
+            raise SpecError(unknown("data set", name, SOURCES))
     return names
 
 

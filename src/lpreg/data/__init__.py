@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from lpreg.data.arrays import arrays, from_arrays, store
 from lpreg.data.cache import DataError, File, Source, find, folders
+from lpreg.data.content import fingerprint
 from lpreg.data.digits import DIGITS, digits
 from lpreg.data.download import check
 from lpreg.data.housing import HOUSING, housing
@@ -17,6 +19,7 @@ DATA: dict[str, Callable[..., Dataset]] = {
     "fashion_mnist": fashion_mnist,
     "housing": housing,
     "tiny_imagenet": tiny_imagenet,
+    "arrays": arrays,
 }
 
 SOURCES: dict[str, Source] = {
@@ -26,7 +29,7 @@ SOURCES: dict[str, Source] = {
     "housing": HOUSING,
     "tiny_imagenet": TINY_IMAGENET,
 }
-"""What each is and where it comes from."""
+"""Where those come from that somebody has published; the others are people's own."""
 
 
 def load(name: str, **options: Any) -> Dataset:
@@ -68,8 +71,11 @@ __all__ = [
     "Pool",
     "Source",
     "check_split",
+    "fingerprint",
+    "from_arrays",
     "load",
     "moments",
     "split",
+    "store",
     "verify",
 ]

@@ -42,6 +42,9 @@ class Dataset:
         features: names of the inputs of a table; empty for images.
         unit: of the target of a regression.
         pools: which samples may go into which part, in order; empty when all may go anywhere.
+        labels: names of the classes, in order; empty where their numbers are their names.
+        gaps: x has NaN where nothing is known; `split` puts the means of the training part there.
+        stratified: `split` gives every part its share of each class.
     """
 
     name: str
@@ -53,13 +56,18 @@ class Dataset:
     features: tuple[str, ...] = ()
     unit: str = ""
     pools: tuple[Pool, ...] = ()
+    labels: tuple[str, ...] = ()
+    gaps: bool = False
+    stratified: bool = False
 
 
 def split(dataset: Dataset, sizes: Mapping[str, int], seed: int) -> Parts:
     """Cut a data set into parts at random, without overlap, each from its own pool.
 
     The order within a pool is numpy's `default_rng(seed).permutation`, pool after pool: the same on
-    every machine.
+    every machine. Every class of a data set that is `stratified` is then spread evenly over it.
+    `gaps` are filled with the training part's mean of the same input: 0 once standardised, and the
+    shares of all categories where one is not known.
 
     Args:
         dataset: what to cut.
@@ -74,10 +82,32 @@ def split(dataset: Dataset, sizes: Mapping[str, int], seed: int) -> Parts:
     rows: dict[str, Tensor] = {}
     for pool in _pools(dataset, sizes):
         own = _own(pool, sizes)
-        order = torch.from_numpy(random.permutation(pool.size)) + start
-        rows |= dict(zip(own, order[: sum(own.values())].split(list(own.values())), strict=True))
+        order = random.permutation(pool.size) + start
+        if dataset.stratified:
+            order = _spread(order, dataset.y.numpy()[order])
+        cut = torch.from_numpy(order[: sum(own.values())])
+        rows |= dict(zip(own, cut.split(list(own.values())), strict=True))
         start += pool.size
-    return {part: (dataset.x[rows[part]], dataset.y[rows[part]]) for part in sizes}
+    parts = {part: (dataset.x[rows[part]], dataset.y[rows[part]]) for part in sizes}
+    return _filled(parts) if dataset.gaps else parts
+
+
+def _spread(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The order with each class at even distances: a run of it, wherever it begins, has the share
+    of every class that the whole has, to within one sample."""
+    places = np.empty(len(order))
+    for each in np.unique(classes):
+        own = classes == each
+        places[own] = (np.arange(own.sum()) + 0.5) / own.sum()
+    return order[np.argsort(places, kind="stable")]
+
+
+def _filled(parts: Parts) -> Parts:
+    # an input of which the training part knows nothing becomes a constant there: a dead input
+    means = parts["train"][0].double().nanmean(0).nan_to_num()
+    return {
+        part: (torch.where(x.isnan(), means.to(x.dtype), x), y) for part, (x, y) in parts.items()
+    }
 
 
 def check_split(dataset: Dataset, sizes: Mapping[str, int]) -> None:
