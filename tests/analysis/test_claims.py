@@ -238,6 +238,19 @@ def test_a_pair_with_a_diverged_member_is_left_out():
     assert sentence(none.to_dict()) == f"Inconclusive: {none['reason']}."
 
 
+def test_a_network_with_few_seeds_does_not_cost_the_others_theirs():
+    ten = (np.arange(10) / 100).tolist()
+    whole = told({"L1": [0.5 + each for each in ten], "none": ten})
+    begun = whole.loc[whole["seed"] < 2].assign(model="h256", test_accuracy=0.1)
+    nearly = whole.loc[whole["seed"] < 9].assign(model="h16")
+    everywhere = {"arm": "L1"}, {"arm": "none"}
+    found = row(claim("higher", *everywhere), pd.concat([whole, begun, nearly]))
+    assert found["n"] == 9 and found["effect"] == pytest.approx(50)
+    assert found["reason"] == "h256 left out: run with 2 of 9 seeds"
+    alone = row(claim("equal", *everywhere, margin=1e-3), begun)
+    assert (alone["n"], alone["verdict"]) == (2, "supported")
+
+
 def test_seeds_are_matched_whatever_their_order_and_number():
     evidence = told({"L1": HIGH, "none": LOW})
     more = pd.concat([evidence, results([{"arm": "L1", "seed": 9, "test_accuracy": 0.0}])])

@@ -3,10 +3,11 @@
 Each side is a table of seeds x cells, one member at each place: that of the setting which
 validation chose. Sides are aligned by the columns of a cell that none of them selects by, and
 then averaged within a seed, so that all of a seed counts as one repetition. A seed counts only
-when all its members finished: a mean over some of the cells would compare other things.
+when all its members finished: a mean over some of the cells would compare other things. A cell that
+was run with few seeds is left out where it would cost the others more members than it adds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import nan
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ class Sides(NamedTuple):
     Attributes:
         values: of the metric, (sides, seeds, cells): cells are those that the sides share.
         members: all members of all sides.
-        missing: how many seeds are left out, and why; "" when none is.
+        missing: which cells and how many seeds are left out, and why; "" when none is.
         where: in which networks, or on which data, where the sides leave that open; else "".
     """
 
@@ -111,9 +112,14 @@ def align(sides: Sequence[pd.DataFrame], selectors: Sequence[Selector], metric: 
     sides = [side.groupby(CELL, dropna=False).filter(measured) for side in sides]
     free = [column for column in CELL if not any(column in each for each in selectors)]
     tables = [_table(side, metric, free) for side in sides]
-    cells = [cell for cell in tables[0] if all(cell in table for table in tables)]
-    seeds = sorted(set.intersection(*(_seeds(table) for table in tables)))
-    if not seeds or not cells:
+    shared = {
+        cell: set.intersection(*(_seeds(table[cell]) for table in tables))
+        for cell in tables[0]
+        if all(cell in table for table in tables)
+    }
+    cells = _fullest(shared)
+    seeds = sorted(set.intersection(*(shared[cell] for cell in cells))) if cells else []
+    if not seeds:
         common = "seed" if cells else " and ".join(free)
         raise Unpaired(f"its sides have no {common} in common")
     values = np.array([
@@ -122,8 +128,26 @@ def align(sides: Sequence[pd.DataFrame], selectors: Sequence[Selector], metric: 
     whole = np.asarray(np.isfinite(values).all(axis=(0, 2)))
     members = pd.concat(sides)
     lost = [seed for seed, is_whole in zip(seeds, whole, strict=True) if not is_whole]
-    missing = _left_out(lost, len(seeds), members)
+    unrun = [
+        f"{_name(cell, shared)} left out: run with {len(shared[cell])} of {len(seeds)} seeds"
+        for cell in shared
+        if cell not in cells
+    ]
+    missing = "; ".join(filter(None, (*unrun, _left_out(lost, len(seeds), members))))
     return Sides(values[:, whole], members, missing, _where(cells, free))
+
+
+def _fullest(shared: Mapping[tuple, set[int]]) -> list[tuple]:
+    """The cells that make the largest table without a hole with the seeds that they have in common;
+    of tables of one size, the one with more cells."""
+
+    def filled(cells: list[tuple]) -> tuple[int, int]:
+        seeds = set.intersection(*(shared[cell] for cell in cells))
+        return len(seeds) * len(cells), len(cells)
+
+    ranked: list[tuple] = sorted(shared, key=lambda cell: -len(shared[cell]))
+    best = max((ranked[:k] for k in range(1, len(ranked) + 1)), key=filled, default=[])
+    return [cell for cell in shared if cell in best]
 
 
 Table = dict[tuple, list[dict[int, float]]]
@@ -148,8 +172,14 @@ def _mean(cells: list[dict[int, float]], seed: int) -> float:
     return sum(cell.get(seed, nan) for cell in cells) / len(cells)
 
 
-def _seeds(table: Table) -> set[int]:
-    return {seed for cells in table.values() for cell in cells for seed in cell}
+def _name(cell: tuple, among: Iterable[tuple]) -> str:
+    """A cell by what tells it from the others."""
+    columns = zip(cell, zip(*among, strict=True), strict=True)
+    return " ".join(str(value) for value, others in columns if len(set(others)) > 1)
+
+
+def _seeds(cells: list[dict[int, float]]) -> set[int]:
+    return {seed for cell in cells for seed in cell}
 
 
 def _where(cells: list[tuple], free: list[str]) -> str:
