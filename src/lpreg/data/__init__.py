@@ -11,6 +11,7 @@ from lpreg.data.download import check
 from lpreg.data.housing import HOUSING, housing
 from lpreg.data.mnist import FASHION_MNIST, MNIST, fashion_mnist, mnist
 from lpreg.data.sets import Dataset, Parts, Pool, check_split, moments, split
+from lpreg.data.table import TableReport, describe_table, from_frame, table
 from lpreg.data.tiny_imagenet import TINY_IMAGENET, tiny_imagenet
 
 DATA: dict[str, Callable[..., Dataset]] = {
@@ -19,6 +20,7 @@ DATA: dict[str, Callable[..., Dataset]] = {
     "fashion_mnist": fashion_mnist,
     "housing": housing,
     "tiny_imagenet": tiny_imagenet,
+    "table": table,
     "arrays": arrays,
 }
 
@@ -70,9 +72,12 @@ __all__ = [
     "Parts",
     "Pool",
     "Source",
+    "TableReport",
     "check_split",
+    "describe_table",
     "fingerprint",
     "from_arrays",
+    "from_frame",
     "load",
     "moments",
     "split",

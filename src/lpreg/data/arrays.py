@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from lpreg.data.cache import DataError, new_file
+from lpreg.data.cells import of_values
 from lpreg.data.content import absent, check_content, fingerprint
 from lpreg.data.sets import Dataset, Pool
+from lpreg.data.table import from_frame
 from lpreg.data.target import target
 
 FORMAT = 1
@@ -37,12 +39,13 @@ def from_arrays(
     Raises:
         ValueError: x and y do not fit together, or a value is none that can be learned from.
     """
+    if hasattr(x, "iloc"):
+        return from_frame(x, y, task, name)[0]
     inputs, targets = _array(x), _array(y)
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     _check_shapes(inputs, targets, features, name)
-    names = np.asarray(targets, dtype=np.float64 if targets.dtype.kind in "iuf" else str)
-    told = target(names, task, f"{name}: y")
+    told = target(_targets(targets, name), task, f"{name}: y")
     return Dataset(
         name=name,
         x=_inputs(inputs, features, name),
@@ -120,6 +123,15 @@ def _check_shapes(x: np.ndarray, y: np.ndarray, features: Sequence[str], name: s
         )
     if features and (x.ndim != 2 or len(features) != x.shape[1]):
         raise ValueError(f"{name}: {len(features)} features for x of the shape {x.shape}")
+
+
+def _targets(y: np.ndarray, name: str) -> np.ndarray:
+    own = of_values(y)
+    bad = ~np.isfinite(own) if own.dtype.kind == "f" else own == ""
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(f"{name}: row {row} has the target {y[row]!r}; leave such rows out")
+    return own if own.dtype.kind == "f" else own.astype(str)
 
 
 def _inputs(x: np.ndarray, features: Sequence[str], name: str) -> Tensor:
