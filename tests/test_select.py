@@ -1,9 +1,12 @@
 """Which parameters are penalised: one model per kind of layer, and what is refused."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, prune
+from torch.optim.swa_utils import AveragedModel
 
 from lpreg import L1, L2, describe
 from lpreg.select import match, select
@@ -223,3 +226,41 @@ def test_what_is_no_penalty_or_mapping_is_refused(penalty, where, error, message
     with pytest.raises(error) as caught:
         match(mlp(), penalty, where)
     assert message in str(caught.value)
+
+
+# --- wrappers ---
+
+
+def compiled(model: nn.Module) -> Any:
+    return torch.compile(model, backend="eager")
+
+
+class Held(nn.Module):
+    """Its part is called as the one of a wrapper, and is wrapped itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.module = compiled(nn.Linear(2, 2))
+
+
+WRAPPERS = {
+    "compiled": (lambda: compiled(mlp()), "_orig_mod.0.weight", "0.weight"),
+    "DataParallel": (lambda: nn.DataParallel(mlp()), "module.0.weight", "0.weight"),
+    "averaged": (lambda: AveragedModel(mlp()), "module.0.weight", "0.weight"),
+    "both": (
+        lambda: nn.DataParallel(compiled(mlp())),
+        "module._orig_mod.0.weight",
+        "0.weight",
+    ),
+    "inside": (Held, "module._orig_mod.weight", "module.weight"),
+}
+
+
+@pytest.mark.parametrize("case", WRAPPERS)
+def test_names_are_those_of_the_bare_model(case: str) -> None:
+    build, path, name = WRAPPERS[case]
+    model = build()
+    assert next(iter(select(model))) == name
+    assert [*select(model, name)] == [*select(model, path)] == [name]
+    assert select(model)[name] is model.get_parameter(path)
+    assert describe(model).rows[0].name == name

@@ -4,7 +4,9 @@
 attention layers; `"first"` or `"last"` of them; `"all"`: every trainable parameter; a name glob or
 several; or a callable `(name, module, parameter) -> bool`. Tied tensors count once, under their
 first name; frozen ones (`requires_grad=False`) never. `describe` shows what a choice means before
-anything is trained.
+anything is trained. Names are those of the bare model: what `torch.compile`, DDP and their like
+wrap around it (`_orig_mod.`, `module.`) is left out, so that a state saved with or without serves
+both; globs may be written either way.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from fnmatch import fnmatchcase
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils.parametrize import ParametrizationList
+from torch.optim.swa_utils import AveragedModel
 
 from lpreg.penalties.base import Penalty
 
@@ -28,6 +31,8 @@ _LAYERS = (nn.Linear, nn.modules.conv._ConvNd, nn.Bilinear, nn.MultiheadAttentio
 _WEIGHTS = ("weight", "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 _RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+_WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 _NORMALIZATIONS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 
@@ -122,9 +127,13 @@ def match(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a model holds a parameter: as `attribute` of `layer`, or to compute that from it."""
+    """Where a model holds a parameter: as `attribute` of `layer`, or to compute that from it.
+
+    `name` is that in the bare model, `path` that of `named_parameters`.
+    """
 
     name: str
+    path: str
     layer: nn.Module
     attribute: str
     computed: bool
@@ -157,7 +166,8 @@ class _Entry:
         return not self.lives_in(_EMBEDDINGS) and any(place.is_weight() for place in self.places)
 
     def matches(self, glob: str) -> bool:
-        return any(fnmatchcase(place.name, glob) for place in self.places)
+        names = {name for place in self.places for name in (place.name, place.path)}
+        return any(fnmatchcase(name, glob) for name in names)
 
     def obstacle(self) -> str | None:
         """Why lpreg cannot penalise this tensor, and what to do, or None."""
@@ -207,16 +217,28 @@ def _entries(model: nn.Module) -> list[_Entry]:
 
 
 def _place(layers: dict[str, nn.Module], prefix: str, module: nn.Module, attribute: str) -> _Place:
-    name = f"{prefix}.{attribute}" if prefix else attribute
+    path = f"{prefix}.{attribute}" if prefix else attribute
+    name = _bare(layers, path)
     if isinstance(module, ParametrizationList):
         owner, _, tensor = prefix.rpartition("parametrizations.")
-        return _Place(name, layers[owner.removesuffix(".")], tensor, computed=True)
+        return _Place(name, path, layers[owner.removesuffix(".")], tensor, computed=True)
     for ending in ("_orig", "_g", "_v"):  # prune, and the older weight and spectral norms
         tensor = attribute.removesuffix(ending)
         held = tensor in module._parameters or tensor in module._buffers
         if tensor != attribute and not held and isinstance(getattr(module, tensor, None), Tensor):
-            return _Place(name, module, tensor, computed=True)
-    return _Place(name, module, attribute, computed=False)
+            return _Place(name, path, module, tensor, computed=True)
+    return _Place(name, path, module, attribute, computed=False)
+
+
+def _bare(layers: dict[str, nn.Module], path: str) -> str:
+    """The name without what wrappers put into it; "module" is only theirs in a wrapper."""
+    parts = path.split(".")
+    owners = (layers[".".join(parts[:depth])] for depth in range(len(parts)))
+    return ".".join(
+        part
+        for part, owner in zip(parts, owners, strict=True)
+        if part not in _WRAPPED and not (part == "module" and isinstance(owner, _WRAPPERS))
+    )
 
 
 def _choose(entries: Sequence[_Entry], where: Where) -> list[_Entry]:
