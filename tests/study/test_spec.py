@@ -127,7 +127,7 @@ WRONG = {
     ),
     "coupling alone": ("dropout = 0.3", 'coupling = "loss"', ["arm 4 (dropout)", "penalty"]),
     "where": ('"first"', '"fist"', ["recipe 'document'", "'L1'", "fist"]),
-    "dropout": ("dropout = 0.3", "dropout = 1.0", ["arm 4: dropout = 1.0", "less than 1"]),
+    "dropout": ("dropout = 0.3", "dropout = 1.0", ["arm 4: dropout: 1.0", "less than 1"]),
     "override's model": ('recipe = "document"', 'model = "dep"', ["arm 2: for 1: model", "'deep'"]),
     "quick key": ("strengths =", "strength =", ["quick", "did you mean 'strengths'?"]),
     "quick strengths": ('"middle"', '"mean"', ["quick: strengths = 'mean'", "'middle'"]),

@@ -142,17 +142,25 @@ def _sum(terms: Term | tuple[Term, ...], measured: float | None = None) -> Penal
     return built[0] if len(built) == 1 else Sum(built)
 
 
+def _is_rate(value: Any) -> bool:
+    return is_number(value) and 0 <= value < 1
+
+
 class Treatment(Table):
     """What an arm does to training; what is left out changes nothing.
 
-    `layers` stands in the place of `penalty` and `where`: name glob -> penalty.
+    `layers` stands in the place of `penalty` and `where`: name glob -> penalty. A list of dropout
+    rates makes an axis.
     """
 
     penalty: Terms | None = None
     layers: dict[str, Terms] | None = Field(None, min_length=1)
     coupling: Annotated[str, known("coupling", COUPLINGS)] | None = None
     where: str | tuple[str, ...] | None = None
-    dropout: float | None = Field(None, ge=0, lt=1)
+    dropout: (
+        Annotated[float | tuple[float, ...], axis("a number at least 0 and less than 1", _is_rate)]
+        | None
+    ) = None
 
     @model_validator(mode="after")
     def _says_once_where(self) -> Self:
@@ -221,12 +229,14 @@ class Arm(Treatment):
         return tuple(term for terms in self.acts.values() for term in values(terms))
 
     def points(self) -> Iterator["Arm"]:
-        """The same at every combination of strengths."""
+        """The same at every combination of strengths and dropout rates."""
         for point in product(*map(_points, self.acts.values())):
+            one: dict[str, Any] = {"penalty": point[0] if point else None}
             if self.layers:
-                yield self.model_copy(update={"layers": dict(zip(self.layers, point, strict=True))})
-            else:
-                yield self.model_copy(update={"penalty": point[0] if point else None})
+                one = {"layers": dict(zip(self.layers, point, strict=True))}
+            for rate in values(self.dropout):
+                dropout = None if rate is None else float(rate)
+                yield self.model_copy(update={**one, "dropout": dropout})
 
     def build(self, measured: float | None = None) -> Penalties:
         """What acts on a network, for an arm with single strengths; `measured` as in `Term`."""

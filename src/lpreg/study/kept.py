@@ -84,7 +84,7 @@ def _member(folder: Folder, which: Mapping[str, object]) -> str:
     return stored["member"].item()
 
 
-KEYS = ("data", "model", "recipe", "arm", "lam", "share", "strengths")
+KEYS = ("data", "model", "recipe", "arm", "lam", "share", "strengths", "dropout")
 KEYS += ("lr", "momentum", "batch_size", "seed")
 
 
