@@ -115,6 +115,16 @@ def test_a_verdict_is_a_word_a_mark_and_a_colour(own: Path):
     assert "ten times " in text
 
 
+def test_ensembles_stand_beside_their_members(run: Path):
+    evidence = report.gather(Folder(run))
+    text = build("x", evidence, About())
+    for row in evidence.ensembles.itertuples():
+        assert f'data-values="{row.ensemble:.10g}"' in text
+    assert len(evidence.ensembles) and "The seeds together" in text
+    without = build("x", replace(evidence, ensembles=evidence.ensembles.head(0)), About())
+    assert "The seeds together" not in without
+
+
 def test_what_is_missing_is_said(own: Path):
     said = words(Reader(own.read_text("utf-8")))
     assert "This study is not finished: 24 of 36 members are stored." in said

@@ -80,6 +80,7 @@ def gather(folder: Folder) -> Evidence:
         verdicts=claims.verdicts(study, told),
         maps=maps,
         shapes=shapes,
+        ensembles=_ensembles(folder),
     )
 
 
@@ -116,6 +117,14 @@ def _frames(folder: Folder) -> Frames:
     except DataError as error:
         print(f"lpreg: some measures are missing: {error}", file=sys.stderr)
         return frames
+
+
+def _ensembles(folder: Folder) -> pd.DataFrame:
+    """What the seeds predict together, where the data are to be had."""
+    try:
+        return measures.ensembles(folder.path)
+    except DataError:  # told with the measures, which need the same data
+        return pd.DataFrame()
 
 
 def _environment(folder: Folder) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Evidence:
         verdicts: one row per claim and recipe, what `lpreg.analysis.claims.judge` gives.
         maps: `member`, `epoch`, `input`, `score`, and, where they are images, `row`, `column`.
         shapes: rows and columns of the inputs of each data set; (1, inputs) for a table.
+        ensembles: one row per setting, `member_mean` and `ensemble` of its seeds.
     """
 
     results: pd.DataFrame
@@ -39,6 +40,7 @@ class Evidence:
     verdicts: pd.DataFrame = field(default_factory=pd.DataFrame)
     maps: pd.DataFrame = field(default_factory=pd.DataFrame)
     shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    ensembles: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def arms(self) -> list[str]:

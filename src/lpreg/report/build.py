@@ -81,7 +81,7 @@ def _tables(evidence: Evidence) -> Html:
     return join(
         element("p", explained),
         _chooser(places, "tables", chosen),
-        tables.settings(evidence.results, evidence.curves),
+        tables.settings(evidence.results, evidence.curves, evidence.ensembles),
     )
 
 

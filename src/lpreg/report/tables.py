@@ -221,14 +221,20 @@ def at(rows: pd.DataFrame, place: Place) -> pd.DataFrame:
     return rows.loc[(rows[list(Place._fields)] == list(place)).all(axis=1)]
 
 
-def settings(results: pd.DataFrame, curves: pd.DataFrame) -> Html:
-    """Accuracy, the best epoch and the weights: a block of three tables for every place."""
-    frames = (tables.accuracy(results), tables.peak(results, curves), tables.weights(results))
+def settings(results: pd.DataFrame, curves: pd.DataFrame, ensembles: pd.DataFrame) -> Html:
+    """Accuracy, the best epoch, the weights and, where there are any, the ensembles: a block of
+    tables for every place."""
+    kinds = (
+        ("accuracy", _accuracy, tables.accuracy(results)),
+        ("best", _best, tables.peak(results, curves)),
+        ("weights", _weights, tables.weights(results)),
+        ("ensemble", _ensemble, ensembles),
+    )
     blocks = []
     for i, place in enumerate(places(results)):
-        own = [at(frame, place) for frame in frames]
-        three = zip(("accuracy", "best", "weights"), (_accuracy, _best, _weights), own, strict=True)
-        drawn = [make(f"{name}-{i}", rows) for name, make, rows in three]
+        there = [each for each in kinds if len(each[2])]
+        own = [(f"{name}-{i}", make, at(frame, place)) for name, make, frame in there]
+        drawn = [make(id, rows) for id, make, rows in own if len(rows)]
         heading = element("h3", str(place))
         blocks.append(element("div", heading, _about(results, place), drawn, data_place=place.id))
     return element("div", blocks, class_="tables")
@@ -271,6 +277,21 @@ def _weights(id: str, rows: pd.DataFrame) -> Html:
         numbers("ratio to none", "ratio", ".2f"),
     ]
     return _settings_table(id, "Weights at the last epoch", columns, rows)
+
+
+def _ensemble(id: str, rows: pd.DataFrame) -> Html:
+    percent = rows["metric"].iloc[0] == "accuracy"
+    unit, scale, style = (" %", 100.0, ".1f") if percent else ("", 1.0, ".4g")
+    rows = rows.assign(gain=rows["ensemble"] - rows["member_mean"])
+    columns = [
+        numbers(f"one of them{unit}", "member_mean", style, scale),
+        numbers(f"together{unit}", "ensemble", style, scale),
+        numbers(f"gain{' (points)' if percent else ''}", "gain", f"+{style}", scale),
+    ]
+    what = "test accuracy" if percent else "squared error on the test part"
+    return _settings_table(
+        id, f"The seeds together: {what} of their mean prediction", columns, rows
+    )
 
 
 def _settings_table(id: str, name: str, columns: list[Column], rows: pd.DataFrame) -> Html:

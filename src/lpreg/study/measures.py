@@ -30,14 +30,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-from torch import nn
+from torch import Tensor
 
-from lpreg import models
-from lpreg.analysis import ensemble, sparsity
+from lpreg.analysis import chosen, ensemble, sparsity
 from lpreg.analysis.convergence import map_convergence
 from lpreg.analysis.tables import CELL, KNOBS
 from lpreg.analysis.weightmaps import agreement, removals
 from lpreg.select import select
+from lpreg.structure import chain, dead_units, effective
 from lpreg.study import rows
 from lpreg.study.errors import FolderError
 from lpreg.study.importance import importance_of, stored
@@ -67,10 +67,10 @@ def measure(stack: Sequence[Kept], lesson: Lesson, device: str = "cpu") -> pa.Ta
     """The rows of `measures` of finished members of a stack; `device` runs the pruned networks."""
     model = lesson.build(torch.Generator())
     names = list(select(model, "weights"))
-    is_chain = _is_chain(model, names)
+    is_chain = chain(model) == names
     found = []
     for each, pruned in zip(stack, _pruned(stack, lesson, device), strict=True):
-        weights = {name: each.state[name].numpy() for name in names}
+        weights = {name: each.state[name] for name in names}
         numbers = [*pruned, *_zeros(weights, is_chain), *_first_layer(each, lesson)]
         found += [_row(each.member, *number) for number in numbers]
     return rows.table(found, rows.MEASURES)
@@ -122,38 +122,16 @@ def _pruned(stack: Sequence[Kept], lesson: Lesson, device: str) -> list[list[Num
     return found
 
 
-def _zeros(weights: Mapping[str, np.ndarray], is_chain: bool) -> Iterator[Number]:
+def _zeros(weights: Mapping[str, Tensor], is_chain: bool) -> Iterator[Number]:
     """Zeros after casts, and what they cut off."""
     after = {a: weights[b] for a, b in pairwise(weights)} if is_chain else {}
     for name, w in weights.items():
-        yield "zeros_bfloat16", name, None, sparsity.zeros(sparsity.bfloat16(w))
-        yield "zeros_int8", name, None, sparsity.zeros(sparsity.int8(w))
-        yield "dead_units", name, None, int(sparsity.dead_units(w, after.get(name)).sum())
+        yield "zeros_bfloat16", name, None, sparsity.zeros(sparsity.bfloat16(w.numpy()))
+        yield "zeros_int8", name, None, sparsity.zeros(sparsity.int8(w.numpy()))
+        yield "dead_units", name, None, int(dead_units(w, after.get(name)).sum())
     if is_chain:
-        cut = [int((~on_path).sum()) for on_path in sparsity.effective([*weights.values()])]
+        cut = [int((~on_path).sum()) for on_path in effective([*weights.values()])]
         yield "effective_zeros", None, None, sum(cut)
-
-
-POOLS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
-POOLS += (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
-UNIT_BY_UNIT = (*models.ACTIVATIONS.values(), *POOLS, models.Dropout, nn.Flatten, nn.Identity)
-UNIT_BY_UNIT += (nn.LeakyReLU, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.Hardtanh)
-
-
-def _is_chain(model: nn.Module, names: Sequence[str]) -> bool:
-    """Whether each layer with weights, by its name, reads the outputs of the one before alone."""
-    if not isinstance(model, nn.Sequential):
-        return False
-    layers = [
-        (f"{name}.weight", layer)
-        for name, layer in model.named_children()
-        if not isinstance(layer, UNIT_BY_UNIT)
-    ]
-    convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    return [name for name, _ in layers] == list(names) and all(
-        isinstance(layer, nn.Linear) or (isinstance(layer, convolutions) and layer.groups == 1)
-        for _, layer in layers
-    )
 
 
 def _first_layer(each: Kept, lesson: Lesson) -> Iterator[Number]:
@@ -231,10 +209,11 @@ def ensembles(folder: str | Path, *, allow_code: bool = False) -> pd.DataFrame:
         folder, allow_code: as for `complete`.
 
     Returns:
-        One row per setting: the columns of its cell and its own, `metric` ("accuracy" or "mse"),
-        `n` (finished members), `member_mean` and `ensemble`, that of their mean probabilities or
-        predictions. Left out are settings of one member, those of which not all weights are kept,
-        and all of them if every seed has a split of its own.
+        One row per setting: the columns of its cell and its own, `diverged` (members), `chosen`
+        (on validation), `metric` ("accuracy" or "mse"), `n` (finished members), `member_mean` and
+        `ensemble`, that of their mean probabilities or predictions. Left out are settings of one
+        member, those of which not all weights are kept, and all of them if every seed has a split
+        of its own.
 
     Raises:
         FolderError, DataError: as `complete`.
@@ -242,22 +221,24 @@ def ensembles(folder: str | Path, *, allow_code: bool = False) -> pd.DataFrame:
     shelf = Shelf(folder, allow_code)
     results = shelf.folder.read().results
     keys = [*CELL, *(knob for knob in KNOBS if knob in results)]
-    columns = [*keys, "metric", *ensemble.Ensemble._fields]
+    columns = [*keys, "diverged", "chosen", "metric", *ensemble.Ensemble._fields]
     if results.empty:
         return pd.DataFrame(columns=columns)
+    results = results.assign(chosen=chosen(results))
     kept = set() if shelf.resampled else stored(shelf.folder)
-    finished = results.loc[results["status"] == "ok"]
-    groups = finished.groupby(keys, sort=False, dropna=False)
-    settings = {key: group["member"].tolist() for key, group in groups}
-    whole = {key: own for key, own in settings.items() if len(own) > 1 and kept.issuperset(own)}
-    told = _predictions(shelf, {member for own in whole.values() for member in own})
+    settings = []
+    for key, group in results.groupby(keys, sort=False, dropna=False):
+        own = group.loc[group["status"] == "ok", "member"].tolist()
+        if len(own) > 1 and kept.issuperset(own):
+            settings.append(((*key, len(group) - len(own), group["chosen"].iloc[0]), own))
+    told = _predictions(shelf, {member for _, own in settings for member in own})
     found = []
-    for key, own in whole.items():
+    for about, own in settings:
         if told.keys() >= set(own):
             metric, targets = told[own[0]].metric, told[own[0]].targets
             judge = ensemble.mse if metric == "mse" else ensemble.accuracy
             together = judge(np.stack([told[member].outputs for member in own]), targets)
-            found.append((*key, metric, *together))
+            found.append((*about, metric, *together))
     return pd.DataFrame(found, columns=columns)
 
 
