@@ -27,6 +27,7 @@ LAYERS = {
     "views": Layer({"penalties"}, LIBRARY),
     "select": Layer({"penalties"}, LIBRARY),
     "optim": Layer({"penalties", "views", "select"}, LIBRARY),
+    "structure": Layer({"penalties", "select"}, LIBRARY),
     "integrations": Layer({*CORE}, LIBRARY | {"lightning", "transformers"}),
     "models": Layer(set(), LIBRARY),
     "train": Layer({*CORE, "models"}, LIBRARY),
@@ -35,7 +36,7 @@ LAYERS = {
     "figures": Layer({"analysis"}, FRAMES | {"matplotlib", "plotly"}),
     "report": Layer({"analysis", "figures"}, FRAMES | {"plotly"}),
     "study": Layer(
-        {*CORE, "models", "train", "data", "analysis"},
+        {*CORE, "structure", "models", "train", "data", "analysis"},
         LIBRARY | FRAMES | {"pyarrow", "pydantic", "safetensors", "tomli_w"},
     ),
     "explain": Layer(

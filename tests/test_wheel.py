@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).parent.parent
-LIBRARY = ["penalties", "views", "select", "optim", "models", "train"]
+LIBRARY = ["penalties", "views", "select", "optim", "structure", "models", "train"]
 
 EXAMPLE = """
 import torch, lpreg

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lpreg import views as views
     from lpreg.optim import Ramp as Ramp
     from lpreg.optim import Regularized as Regularized
+    from lpreg.optim import certificate as certificate
     from lpreg.optim import penalty_value as penalty_value
     from lpreg.optim import suggest as suggest
     from lpreg.penalties import L0 as L0
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from lpreg.penalties import Lp as Lp
     from lpreg.penalties import Norm as Norm
     from lpreg.select import describe as describe
+    from lpreg.structure import compact as compact
+    from lpreg.structure import sparsity as sparsity
     from lpreg.study import load as load
     from lpreg.study import read as read
     from lpreg.study import snapshots as snapshots
@@ -40,11 +43,14 @@ __all__ = [
     "Ramp",
     "Regularized",
     "__version__",
+    "certificate",
+    "compact",
     "describe",
     "load",
     "penalty_value",
     "read",
     "snapshots",
+    "sparsity",
     "suggest",
     "views",
 ]
@@ -52,7 +58,10 @@ __all__ = [
 _PENALTIES = ("L0", "L1", "L2", "ElasticNet", "Group", "LInf", "Lp", "Norm")
 _LIBRARY = {
     **dict.fromkeys(_PENALTIES, "lpreg.penalties"),
-    **dict.fromkeys(("Ramp", "Regularized", "penalty_value", "suggest"), "lpreg.optim"),
+    **dict.fromkeys(
+        ("Ramp", "Regularized", "certificate", "penalty_value", "suggest"), "lpreg.optim"
+    ),
+    **dict.fromkeys(("compact", "sparsity"), "lpreg.structure"),
     "describe": "lpreg.select",
 }
 _LAB: dict[str, str] = dict.fromkeys(("load", "read", "snapshots"), "lpreg.study")

@@ -1,6 +1,4 @@
-"""Zeros against torch's casts, against all paths one by one, and against hand-worked tables."""
-
-from itertools import pairwise, product
+"""Zeros against torch's casts, and against hand-worked tables."""
 
 import numpy as np
 import pandas as pd
@@ -56,71 +54,6 @@ def test_int8_by_hand():
     assert sparsity.int8([127.0, -0.5, 0.5, 0.6, -1.5]).tolist() == [127, 0, 0, 1, -2]
     assert sparsity.int8(np.zeros((2, 2))).tolist() == [[0, 0], [0, 0]]
     assert sparsity.int8(np.zeros((0, 3))).shape == (0, 3)
-
-
-def test_dead_units_by_hand():
-    first = np.array([[0, 0], [1, 0], [0, 2], [3, 3]])
-    second = np.array([[1, 0, 1, 1], [1, 0, 1, 0]])
-    assert sparsity.dead_units(first).tolist() == [True, False, False, False]
-    assert sparsity.dead_units(first, second).tolist() == [True, True, False, False]
-    assert not sparsity.dead_units(second).any()
-
-
-def test_a_channel_is_dead_when_all_its_filters_are_or_nothing_reads_it():
-    filters = weights(3, 2, 3, 3, zeros=0)
-    filters[0] = 0
-    reading = weights(5, 3 * 4, zeros=0)
-    reading[:, 8:12] = 0
-    assert sparsity.dead_units(filters, reading).tolist() == [True, False, True]
-    reading[2, 9] = 1
-    assert sparsity.dead_units(filters, reading).tolist() == [True, False, False]
-
-
-def on_paths(chain: list[np.ndarray]) -> list[np.ndarray]:
-    """The same as `effective`, path by path; every input of a layer belongs to a unit before."""
-    units = [chain[0].shape[1], *map(len, chain)]
-    each = [w.shape[1] // u for w, u in zip(chain, units, strict=False)]
-    found = [np.zeros(w.shape, dtype=bool) for w in chain]
-    for path in product(*map(range, units)):
-        steps = [
-            [(after, before * size + k, *rest)
-             for k in range(size) for rest in np.ndindex(*w.shape[2:])
-             if w[after, before * size + k, *rest]]
-            for w, size, (before, after) in zip(chain, each, pairwise(path), strict=True)
-        ]  # fmt: skip
-        if all(steps):
-            for mask, weights in zip(found, steps, strict=True):
-                for weight in weights:
-                    mask[weight] = True
-    return found
-
-
-@pytest.mark.parametrize("zeros", [0.5, 0.8])
-@pytest.mark.parametrize(
-    "shapes",
-    [
-        [(3, 4), (5, 3), (2, 5)],
-        [(4, 3)],
-        [(2, 3, 2, 2), (3, 2, 2, 2), (4, 3 * 4), (2, 4)],
-    ],
-    ids=["perceptron", "one layer", "convolutions"],
-)
-def test_effective_weights_are_those_on_paths(shapes: list, zeros: float):
-    for seed in range(10):
-        chain = [weights(*s, zeros=zeros, seed=10 * seed + i) for i, s in enumerate(shapes)]
-        found = sparsity.effective(chain)
-        for mine, brute in zip(found, on_paths(chain), strict=True):
-            assert np.array_equal(mine, brute)
-
-
-def test_a_layer_that_is_all_zero_cuts_off_everything():
-    chain = [np.ones((3, 2)), np.zeros((4, 3)), np.ones((2, 4))]
-    assert not any(mask.any() for mask in sparsity.effective(chain))
-
-
-def test_what_is_no_chain_is_refused():
-    with pytest.raises(ValueError, match="7 inputs does not read one with 3 outputs"):
-        sparsity.effective([np.ones((3, 2)), np.ones((4, 7))])
 
 
 def test_cutoffs_by_hand():

@@ -19,6 +19,7 @@ from lpreg.analysis.convergence import map_convergence
 from lpreg.analysis.weightmaps import agreement, removals
 from lpreg.cli import main
 from lpreg.data import Dataset
+from lpreg.structure import dead_units, effective
 from lpreg.study import Member, members, parse
 from lpreg.study.importance import importances
 from lpreg.study.maps import inputs_of, weight_maps
@@ -142,13 +143,11 @@ def test_dead_units_and_paths(trained: Path, found: pd.DataFrame):
     zeros, paths = finished(trained)["zeros"], of(found, "effective_zeros")
     units = found[found["measure"] == "dead_units"].groupby("member")["value"].agg(list)
     for member, weights in stored(trained).items():
-        chain = [w.numpy() for w in weights.values()]
-        cut = sum(int((~mask).sum()) for mask in sparsity.effective(chain))
+        chain = [*weights.values()]
+        cut = sum(int((~mask).sum()) for mask in effective(chain))
         assert paths[member] == cut >= zeros[member]
         following = [*chain[1:], None]
-        dead = [
-            int(sparsity.dead_units(*pair).sum()) for pair in zip(chain, following, strict=True)
-        ]
+        dead = [int(dead_units(*pair).sum()) for pair in zip(chain, following, strict=True)]
         assert units[member] == dead
 
 

@@ -1,8 +1,6 @@
-"""Zeros of weights: exact ones, by layer and by path, after casting to fewer bits, after pruning.
+"""Zeros of weights: exact ones, by layer, after casting to fewer bits, after pruning.
 
-A zero is `w == 0`; nearly zero is told as a whole curve over thresholds. A chain is the weights of
-layers of which each reads the one before: linear (outputs, inputs) or convolutional (outputs,
-inputs, height, width), where a linear layer after a convolution reads its channels flattened.
+A zero is `w == 0`; nearly zero is told as a whole curve over thresholds.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,63 +38,6 @@ def int8(weight: ArrayLike) -> np.ndarray:
     w = np.asarray(weight)
     scale = np.abs(w).max(initial=0) / 127
     return np.rint(np.divide(w, scale, out=np.zeros_like(w), where=scale > 0)).astype(np.int8)
-
-
-def dead_units(weight: ArrayLike, following: ArrayLike | None = None) -> np.ndarray:
-    """Which outputs of a layer say nothing: all incoming or all outgoing weights are zero.
-
-    Args:
-        weight: of the layer, (outputs, inputs...).
-        following: of the layer that reads it in a chain; None for the last, or where that is not
-            known, when only the incoming weights are looked at.
-
-    Returns:
-        bool, (outputs,).
-    """
-    w = np.asarray(weight)
-    dead = (w == 0).reshape(len(w), -1).all(1)
-    return dead if following is None else dead | ~_links(following, len(w)).any((0, 2))
-
-
-def effective(chain: Sequence[ArrayLike]) -> list[np.ndarray]:
-    """Which weights lie on a path of nonzero weights from an input to an output.
-
-    Biases make no path. A channel is one unit wherever its filters may look.
-
-    Args:
-        chain: weights, from the inputs on.
-
-    Returns:
-        bool, of the shapes of the weights.
-
-    Raises:
-        ValueError: a layer does not read the one before.
-
-    Source: Vysogorets and Kempe, "Connectivity matters: neural network pruning through the lens of
-    effective sparsity", JMLR 24, 2023.
-    """
-    weights = [np.asarray(w) for w in chain]
-    inputs = [weights[0].shape[1], *map(len, weights[:-1])]
-    links = [_links(w, units) for w, units in zip(weights, inputs, strict=True)]
-    fed: list[np.ndarray] = [np.ones(inputs[0], dtype=bool)]
-    for link in links:
-        fed.append(np.asarray(link[:, fed[-1]].any((1, 2))))
-    read: list[np.ndarray] = [np.ones(len(weights[-1]), dtype=bool)]
-    for link in reversed(links):
-        read.append(np.asarray(link[read[-1]].any((0, 2))))
-    ends = zip(links, weights, fed[:-1], reversed(read[:-1]), strict=True)
-    return [
-        (link & before[:, None] & after[:, None, None]).reshape(w.shape)
-        for link, w, before, after in ends
-    ]
-
-
-def _links(weight: ArrayLike, units: int) -> np.ndarray:
-    """Which weights are not zero, by the unit that they read: (outputs, units, weights each)."""
-    w = np.asarray(weight)
-    if w.shape[1] % units:
-        raise ValueError(f"a layer with {w.shape[1]} inputs does not read one with {units} outputs")
-    return (w != 0).reshape(len(w), units, -1)
 
 
 def cutoffs(magnitudes: ArrayLike, densities: Sequence[float] = DENSITIES) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Couplings of a penalty to training, and the wrapper for people's own loops."""
 
+from lpreg.optim.certificate import Certificate, certificate
 from lpreg.optim.couplings import COUPLINGS, Coupling, Decoupled, DualAveraging, Loss, Proximal
 from lpreg.optim.metric import METRICS, metric
 from lpreg.optim.regularized import Regularized
@@ -10,6 +11,7 @@ from lpreg.optim.value import penalty_value
 __all__ = [
     "COUPLINGS",
     "METRICS",
+    "Certificate",
     "Coupling",
     "Decoupled",
     "DualAveraging",
@@ -18,6 +20,7 @@ __all__ = [
     "Ramp",
     "Regularized",
     "Schedule",
+    "certificate",
     "matched",
     "metric",
     "penalty_value",

@@ -9,11 +9,9 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
+from lpreg.structure import THRESHOLDS, counted
 from lpreg.study.member import Member
 from lpreg.train import Outcome, score
-
-THRESHOLDS = (0.0, *np.logspace(-8, 0, 25).tolist())
-"""Magnitudes up to which weights are counted."""
 
 POWERS = {"L0": 0.0, "L1": 1.0, "L2": 2.0, "LInf": inf}
 """The p of the penalties that do not take it as an argument."""
@@ -122,16 +120,11 @@ def snapshots(member: Member, outcome: Outcome) -> dict[str, np.ndarray]:
 
 def sparsity(member: Member, weights: Mapping[str, Tensor]) -> list[Row]:
     """The rows of `sparsity`: per weight tensor, how many weights each threshold reaches."""
-    rows = []
-    for name, w in weights.items():
-        magnitudes = np.sort(w.abs().flatten().numpy())
-        counts = np.searchsorted(magnitudes, THRESHOLDS, side="right").tolist()
-        fixed = {"member": member.id, "tensor": name, "size": len(magnitudes)}
-        rows += [
-            {**fixed, "threshold": threshold, "count": count}
-            for threshold, count in zip(THRESHOLDS, counts, strict=True)
-        ]
-    return rows
+    return [
+        {"member": member.id, "tensor": name, "size": w.numel(), "threshold": threshold, "count": n}
+        for name, w in weights.items()
+        for threshold, n in zip(THRESHOLDS, counted(w), strict=True)
+    ]
 
 
 TEXTS = {"study", "member", "data", "model", "recipe", "arm", "penalty", "coupling", "where"}
