@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lpreg.optim import blocks
 from lpreg.optim.checks import check_saved, check_types, coupling_named, warn_of_decay
 from lpreg.optim.metric import blank_state, metric
 from lpreg.optim.schedules import Schedule
@@ -161,7 +162,7 @@ class Regularized(Optimizer):
             entry = saved["on"][name]
             self.penalties[name] = self.penalties[name].with_data(tuple(entry["strengths"]))
             self.latent[name] = {
-                key: value.to(parameter.device) for key, value in entry["latent"].items()
+                key: value.to(parameter.device, copy=True) for key, value in entry["latent"].items()
             }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -256,14 +257,10 @@ class Regularized(Optimizer):
                 if name is None or parameter.grad is None:
                     continue
                 state = self.state.get(parameter, {})  # reading must not add empty states
-                step = self._step_of(group, state)
-                if step is None:
-                    continue
-                penalty = self._scaled(name)
+                penalty, step_of = self._scaled(name), partial(self._step_of, group)
                 latent = self.latent.get(name) or self.coupling.init(penalty, parameter)
-                visible, latent = self.coupling.update(penalty, parameter, step, latent)
-                parameter.copy_(visible)
-                self.latent[name] = dict(latent)
+                if blocks.update(self.coupling, penalty, parameter, latent, state, step_of):
+                    self.latent[name] = latent
 
 
 _SHARED_HOOKS = (
