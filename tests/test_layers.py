@@ -39,12 +39,18 @@ LAYERS = {
         {*CORE, "structure", "models", "train", "data", "analysis"},
         LIBRARY | FRAMES | {"pyarrow", "pydantic", "safetensors", "tomli_w"},
     ),
+    "pages": Layer({"models", "data", "analysis", "figures", "report", "study"}, FRAMES),
     "explain": Layer(
         {*CORE, "models", "train", "data", "analysis", "figures", "report", "study"},
         LIBRARY | FRAMES | {"matplotlib", "mpl_toolkits", "plotly", "scipy", "sklearn"},
     ),
+    "comparison": Layer(
+        {*CORE, "models", "train", "data", "analysis", "study", "pages"},
+        LIBRARY | FRAMES | {"safetensors", "tomli_w"},
+    ),
     "cli": Layer(
-        {*CORE, "models", "train", "data", "analysis", "figures", "report", "study", "explain"},
+        {*CORE, "models", "train", "data", "analysis", "figures", "report", "study", "explain"}
+        | {"pages", "comparison"},
         FRAMES | {"pydantic", "rich", "torch", "typer"},
     ),
     "__main__": Layer({"cli"}, set()),

@@ -1,0 +1,1 @@
+"""lpreg inside other people's trainers: one module per library, which imports that library."""
