@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim import LBFGS, SGD, Adadelta, Adam, AdamW, Optimizer, Rprop
+from torch.optim import (
+    LBFGS,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
 
 import lpreg
@@ -25,6 +38,12 @@ BASES: dict[str, Build] = {
     "adam": lambda parameters: Adam(parameters, lr=0.01),
     "amsgrad": lambda parameters: Adam(parameters, lr=0.01, amsgrad=True),
     "adamw": lambda parameters: AdamW(parameters, lr=0.01, weight_decay=0.0),
+    "rmsprop": lambda parameters: RMSprop(parameters, lr=0.002, momentum=0.8),
+    "centered": lambda parameters: RMSprop(parameters, lr=0.01, centered=True, eps=0.1),
+    "adagrad": lambda parameters: Adagrad(parameters, lr=0.05, lr_decay=0.01),
+    "nadam": lambda parameters: NAdam(parameters, lr=0.01),
+    "radam": lambda parameters: RAdam(parameters, lr=0.01),
+    "adamax": lambda parameters: Adamax(parameters, lr=0.02),
 }
 
 
