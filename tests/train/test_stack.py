@@ -195,3 +195,39 @@ def test_ticks_count_the_steps():
     host = Host(tick=ticks.append)
     train_stack(BUILDS["perceptron"], [Run(1, 0.01)], parts(), Recipe(steps=3), host)
     assert ticks == [1, 2, 3]
+
+
+FOLDS = [tuple(i for i in range(44) if i % 4 != fold) for fold in range(4)]
+
+
+@pytest.mark.parametrize("batch_size", [12, None], ids=["batches", "full batch"])
+@pytest.mark.parametrize("build", ["perceptron", "dropout", "batch norm"])
+def test_members_with_rows_of_their_own_train_as_on_these_alone(build, batch_size):
+    recipe = replace(RECIPE, batch_size=batch_size)
+    runs = [replace(run, rows=FOLDS[i % 4]) for i, run in enumerate(FEW)]
+    data, stacked = parts(), train_stack(BUILDS[build], runs, parts(), recipe)
+    x, y = data.parts["train"]
+    for run, outcome in zip(runs, stacked, strict=True):
+        own = list(run.rows or ())
+        alone = Samples({**data.parts, "train": (x[own], y[own])})
+        assert_same(outcome, train_reference(BUILDS[build], replace(run, rows=None), alone, recipe))
+        assert_same(outcome, train_reference(BUILDS[build], run, data, recipe))
+
+
+def test_rows_are_those_of_a_stack_of_one_and_evaluated_in_pieces(monkeypatch):
+    runs = [replace(FEW[0], rows=rows) for rows in FOLDS[:2]]
+    together = train_stack(BUILDS["perceptron"], runs, parts(), RECIPE)
+    monkeypatch.setattr("lpreg.train.samples.PIECE", 7 * 6 * 8)
+    for run, outcome in zip(runs, together, strict=True):
+        [alone] = train_stack(BUILDS["perceptron"], [run], parts(), RECIPE)
+        assert_same(outcome, alone)
+    pieces = train_stack(BUILDS["perceptron"], runs, parts(), RECIPE)
+    for left, right in zip(together, pieces, strict=True):
+        assert_same(left, right)
+
+
+@pytest.mark.parametrize("other", [FOLDS[1][:-1], None])
+def test_rows_of_unequal_number_are_refused(other):
+    runs = [Run(1, 0.01, rows=FOLDS[0]), Run(1, 0.01, rows=other)]
+    with pytest.raises(ValueError, match="equally many rows"):
+        train_stack(BUILDS["perceptron"], runs, parts(), RECIPE)

@@ -7,24 +7,37 @@ import torch
 from torch import Tensor
 
 from lpreg.train.recipe import generator
+from lpreg.train.samples import taken
 from lpreg.train.stack import Stack
 
 
 class Batches:
     """Mini-batches of the training part, a fresh permutation per seed and epoch.
 
-    The last batch of an epoch holds what is left, however small.
+    The last batch of an epoch holds what is left, however small. Given `rows` (members, n), each
+    member's batches are of its own rows, in the order that a member of its seed has alone.
     """
 
-    def __init__(self, x: Tensor, y: Tensor, seeds: Sequence[int], size: int | None) -> None:
-        self.x, self.y, self.size = x, y, size or len(y)
-        self.per_epoch = ceil(len(y) / self.size)
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        seeds: Sequence[int],
+        size: int | None,
+        rows: Tensor | None = None,
+    ) -> None:
+        self._full, self._rows = size is None, rows
+        if self._full and rows is not None:
+            x, y = taken(x, rows), taken(y, rows)
+        self.x, self.y = x, y
+        self._samples = len(y) if rows is None else rows.shape[1]
+        self.size = size or self._samples
+        self.per_epoch = ceil(self._samples / self.size)
         distinct = sorted(set(seeds))
-        self.shared = size is None or len(distinct) == 1
+        self.shared = rows is None and (self._full or len(distinct) == 1)
         self._generators = [generator(seed, "batches") for seed in distinct]
         owner = [0] if self.shared else [distinct.index(seed) for seed in seeds]
         self._owner = torch.tensor(owner)
-        self._full = size is None
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """x and y of this step, steps asked for in order from 0.
@@ -35,11 +48,12 @@ class Batches:
             return self.x, self.y
         within = step % self.per_epoch
         if within == 0:
-            orders = [torch.randperm(len(self.y), generator=g) for g in self._generators]
-            self._order = torch.stack(orders)[self._owner].to(self.x.device)
+            orders = [torch.randperm(self._samples, generator=g) for g in self._generators]
+            order = torch.stack(orders)[self._owner].to(self.x.device)
+            self._order = order if self._rows is None else self._rows.gather(1, order)
         rows = self._order[:, within * self.size : (within + 1) * self.size]
         rows = rows[0] if self.shared else rows
-        return _taken(self.x, rows), _taken(self.y, rows)
+        return taken(self.x, rows), taken(self.y, rows)
 
     def saved(self) -> dict[str, Tensor]:
         """The generators, and the order of the running epoch."""
@@ -50,11 +64,6 @@ class Batches:
         if not self._full:
             _set_states(self._generators, saved)
             self._order = saved["order"].to(self.x.device)
-
-
-def _taken(tensor: Tensor, rows: Tensor) -> Tensor:
-    """tensor[rows] for whole numbers of any shape, which for images takes ten times as long."""
-    return tensor.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 
 class Noise:

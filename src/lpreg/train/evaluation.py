@@ -37,19 +37,30 @@ def trained(
 class Evaluation:
     """Measures of all members of a stack, on every part as a whole, piece by piece."""
 
-    def __init__(self, stack: Stack, samples: Samples, measures: Mapping[str, Measure]) -> None:
-        """`samples` is what `Samples.on` gives, for the stack's device and dtype."""
-        self._stack, self._samples = stack, samples
-        self._measures = {k: stack.each(each, shared=True) for k, each in measures.items()}
+    def __init__(
+        self,
+        stack: Stack,
+        samples: Samples,
+        measures: Mapping[str, Measure],
+        rows: Tensor | None = None,
+    ) -> None:
+        """`samples` is what `Samples.on` gives, for the stack's device and dtype; `rows`
+        (members, n) are those of the part "train" on which each member is measured."""
+        self._stack, self._samples, self._rows = stack, samples, rows
+        self._measures = measures
         self._units = {"mse": samples.unit**2}
 
     @torch.no_grad()
     def means(self, part: str) -> dict[str, Tensor]:
         """By the names of the measures, (members,); a squared error in the target's own unit."""
-        samples = len(self._samples.parts[part][1])
-        means = dict.fromkeys(self._measures, torch.zeros(()))
-        for x, y in self._samples.pieces(part):
-            outputs = self._stack(x, shared=True)
-            for name, measure in self._measures.items():
-                means[name] = means[name] + measure(outputs, y) * (len(y) / samples)
+        rows = self._rows if part == "train" else None
+        shared = rows is None
+        samples = len(self._samples.parts[part][1]) if rows is None else rows.shape[1]
+        measures = {k: self._stack.each(each, shared=shared) for k, each in self._measures.items()}
+        means = dict.fromkeys(measures, torch.zeros(()))
+        for x, y in self._samples.pieces(part, rows):
+            outputs = self._stack(x, shared=shared)
+            share = x.shape[0 if shared else 1] / samples
+            for name, measure in measures.items():
+                means[name] = means[name] + measure(outputs, y) * share
         return {name: mean * self._units.get(name, 1.0) for name, mean in means.items()}

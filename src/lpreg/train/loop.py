@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
+
+import torch
+from torch import Tensor
 
 from lpreg.train.batches import Batches, Noise
 from lpreg.train.checkpoint import Progress
@@ -32,6 +36,9 @@ def train_stack(
     Returns:
         One outcome per run, in the order of `runs`. A run that diverges is an outcome like the
         others, and the others never notice.
+
+    Raises:
+        ValueError: the runs have `rows`, and not equally many.
     """
     order = arrange(runs)
     host = host or Host()
@@ -43,15 +50,15 @@ def train_stack(
 
 def _train(build, runs, samples, recipe, host) -> list[Outcome]:
     dtype, device = DTYPES[recipe.dtype], host.device
-    samples = samples.on(device, dtype)
+    samples, rows = _rows(samples.on(device, dtype), runs)
     x, y = samples.parts["train"]
     seeds = [run.seed for run in runs]
     stack = Stack([build(generator(seed, "init")).to(dtype) for seed in seeds], recipe, device)
-    batches = Batches(x, y, seeds, recipe.batch_size)
+    batches = Batches(x, y, seeds, recipe.batch_size, rows)
     noise = Noise(stack, samples.batch(x[:2]), seeds)
     stepper = Stepper(recipe, stack.flat, [run.lr for run in runs])
     penalties = segments(stack, runs)
-    record = Record(stack, penalties, samples, recipe)
+    record = Record(stack, penalties, samples, recipe, rows)
     loss = stack.each(LOSSES[recipe.loss], shared=batches.shared)
     parts = {"stack": stack, "batches": batches, "noise": noise, "stepper": stepper}
     parts |= {f"penalty {i}": segment for i, segment in enumerate(penalties)}
@@ -77,4 +84,24 @@ def _train(build, runs, samples, recipe, host) -> list[Outcome]:
         if host.tick is not None:
             host.tick(step + 1)
     seconds = progress.seconds / len(runs)
-    return [replace(each, seconds=seconds) for each in record.outcomes(constant_inputs(x))]
+    constant = cache(lambda own: constant_inputs(x if rows is None else x[list(own)]))
+    outcomes = record.outcomes([constant(run.rows) for run in runs])
+    return [replace(each, seconds=seconds) for each in outcomes]
+
+
+def _rows(samples: Samples, runs: Sequence[Run]) -> tuple[Samples, Tensor | None]:
+    """The samples, and (members, n) the rows that each run trains on: None where these are the
+    same for all, and then the training part that is given back has only them."""
+    distinct = {run.rows for run in runs}
+    if len(distinct) == 1:
+        (own,) = distinct
+        return (samples if own is None else samples.only(own)), None
+    everything = range(len(samples.parts["train"][1]))
+    rows = [everything if run.rows is None else run.rows for run in runs]
+    counts = sorted({len(own) for own in rows})
+    if len(counts) > 1:
+        raise ValueError(
+            f"runs of one stack train on equally many rows, and these on {counts}: train those of "
+            "each number in a stack of their own"
+        )
+    return samples, torch.tensor(rows, device=samples.parts["train"][1].device)

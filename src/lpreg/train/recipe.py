@@ -90,6 +90,8 @@ class Run:
         penalty: what acts on its weights, or a mapping glob -> penalty, or None.
         coupling: how, a name of `lpreg.optim.COUPLINGS`.
         where: which parameters, see `lpreg.select`; left out with a mapping.
+        rows: of the training part, those that it trains on, None for all; its "train" columns are
+            of these. Runs of one stack have equally many.
     """
 
     seed: int
@@ -97,6 +99,7 @@ class Run:
     penalty: Penalty | Mapping[str, Penalty] | None = None
     coupling: str = "loss"
     where: Where = "weights"
+    rows: tuple[int, ...] | None = None
 
 
 @dataclass

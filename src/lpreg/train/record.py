@@ -19,15 +19,21 @@ class Record:
     """Evaluations of all members, in evaluation mode, on every part as a whole; snapshots."""
 
     def __init__(
-        self, stack: Stack, segments: Sequence[Segment], samples: Samples, recipe: Recipe
+        self,
+        stack: Stack,
+        segments: Sequence[Segment],
+        samples: Samples,
+        recipe: Recipe,
+        rows: Tensor | None = None,
     ) -> None:
+        """`rows` are as in `Evaluation`."""
         self._stack, self._segments, self._samples = stack, segments, samples
         self._recipe, self.snapshots = recipe, Snapshots(stack, recipe.snapshots)
         self._steps: list[int] = []
         self._rows: list[dict[str, Tensor]] = []
         name, measure = score(recipe.loss)
         measures = {"loss": LOSSES[recipe.loss], name: measure}
-        self._evaluation = Evaluation(stack, samples, measures)
+        self._evaluation = Evaluation(stack, samples, measures, rows)
 
     def look(self, step: int) -> None:
         """What the recipe asks for after this many steps."""
@@ -68,13 +74,13 @@ class Record:
     def _columns(self) -> dict[str, Tensor]:
         return {name: torch.stack([row[name] for row in self._rows]) for name in self._rows[0]}
 
-    def outcomes(self, constant: Tensor) -> list[Outcome]:
-        """One outcome per member; `constant` marks the inputs that never change in training."""
+    def outcomes(self, constant: Sequence[Tensor]) -> list[Outcome]:
+        """One outcome per member; `constant` marks the inputs that never change in its training."""
         curves = {name: values.numpy() for name, values in self._columns().items()}
         finite = np.logical_and.reduce([np.isfinite(c) for c in curves.values()])
         sound = torch.isfinite(self._stack.flat.detach()).all(1).tolist()
         return [
-            self._outcome(i, curves, finite[:, i], sound[i], constant)
+            self._outcome(i, curves, finite[:, i], sound[i], constant[i])
             for i in range(len(self._stack))
         ]
 

@@ -31,6 +31,7 @@ def train_reference(build: Build, run: Run, samples: Samples, recipe: Recipe) ->
     start = perf_counter()
     dtype = DTYPES[recipe.dtype]
     samples = samples.on("cpu", dtype)
+    samples = samples if run.rows is None else samples.only(run.rows)
     x, y = samples.parts["train"]
     model = build(generator(run.seed, "init")).to(dtype)
     penalised = _penalised(model, run)

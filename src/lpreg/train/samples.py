@@ -1,6 +1,6 @@
 """The data of a training run: parts, and what turns stored inputs into those a network sees."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -52,14 +52,32 @@ class Samples:
         """What a network sees of some inputs of a part of what `on` gives."""
         return x if x.is_floating_point() else self.seen(x)
 
-    def pieces(self, part: str) -> Iterator[tuple[Tensor, Tensor]]:
-        """A part of what `on` gives as a network sees it, with the targets, `PIECE` by `PIECE`."""
+    def only(self, rows: Sequence[int]) -> "Samples":
+        """The same with these rows as the training part."""
+        x, y = self.parts["train"]
+        chosen = torch.tensor(rows, dtype=torch.int64, device=y.device)
+        return replace(self, parts={**self.parts, "train": (x[chosen], y[chosen])})
+
+    def pieces(self, part: str, rows: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """A part of what `on` gives as a network sees it, with the targets, `PIECE` by `PIECE`.
+
+        Given rows (members, n), it is these of the part for each member: (members, piece, ...).
+        """
         x, y = self.parts[part]
-        bytes_each = x[:1].numel() * torch.as_tensor(self.shift).element_size()
+        members, samples = (1, len(y)) if rows is None else rows.shape
+        bytes_each = members * x[:1].numel() * torch.as_tensor(self.shift).element_size()
         size = max(1, PIECE // max(1, bytes_each))
-        for start in range(0, len(y), size):
-            rows = slice(start, start + size)
-            yield self.batch(x[rows]), y[rows]
+        for start in range(0, samples, size):
+            piece = slice(start, start + size)
+            if rows is None:
+                yield self.batch(x[piece]), y[piece]
+            else:
+                yield self.batch(taken(x, rows[:, piece])), taken(y, rows[:, piece])
+
+
+def taken(tensor: Tensor, rows: Tensor) -> Tensor:
+    """tensor[rows] for whole numbers of any shape, which for images takes ten times as long."""
+    return tensor.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 
 def _to(tensor: Tensor, device: str, dtype: torch.dtype) -> Tensor:
