@@ -8,12 +8,34 @@ product of strength and step, so that a whole path is solved as one matrix, a ro
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from lpreg.explain.common import tensor
 from lpreg.penalties import Penalty
+
+
+class Quadratic(Protocol):
+    """A loss that is w G w / 2 - w b and a constant.
+
+    Attributes:
+        gram: G, (..., d, d). pull: b, (..., d).
+    """
+
+    @property
+    def gram(self) -> np.ndarray: ...
+    @property
+    def pull(self) -> np.ndarray: ...
+
+
+class Moments(NamedTuple):
+    """A quadratic loss as such."""
+
+    gram: np.ndarray
+    pull: np.ndarray
+
 
 TOLERANCE = 1e-10
 MOST = 100_000
@@ -75,7 +97,7 @@ def objective(problem: Problem, shape: Penalty, lams: np.ndarray, w: np.ndarray)
 
 
 def descend(
-    problem: Problem,
+    problem: Quadratic,
     shape: Penalty,
     lams: np.ndarray,
     start: np.ndarray | None = None,
