@@ -54,5 +54,9 @@ def assert_close(ours: nn.Module, theirs: nn.Module, tolerance: float = 1e-12) -
         assert (a == 0).equal(b == 0)
 
 
+def first(model: nn.Module) -> nn.Parameter:
+    return model.get_parameter("0.weight")
+
+
 def zeros(model: nn.Module) -> int:
     return sum(int((parameter == 0).sum()) for parameter in model.parameters())

@@ -200,6 +200,8 @@ class Regularized(Optimizer):
 
     def _rehearse(self, name: str, penalty: Penalty, w: Tensor, group: dict[str, Any]) -> None:
         """Let what cannot work fail now and not in the first step."""
+        if w.is_complex():
+            raise ValueError(f"{name}: a penalty is of real weights, and these are {w.dtype}.")
         blank = torch.zeros_like(w, requires_grad=False)
         try:
             self.coupling.check(penalty)
