@@ -217,7 +217,8 @@ def _pull(base: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> Tenso
             f"weight_decay={decay:g} of {kind.__name__} cannot be counted before the first step: "
             "what it means against a gradient follows from the optimizer's state."
         )
-    return pull * group["lr"] / metric(kind, group, state)  # it steps by lr, a gradient by metric
+    # It steps by lr where a gradient steps by the metric: by their ratio, whatever lr is by now.
+    return pull / metric(kind, {**group, "lr": 1.0}, state)
 
 
 def _strength(penalty: Penalty) -> float:

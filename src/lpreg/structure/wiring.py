@@ -127,6 +127,9 @@ class _Follower:
             if signal is not None:
                 self.signals[node] = signal
                 signal.layer.forked |= sum(not asks_size(user) for user in node.users) > 1
+        for name, module in self.modules.items():
+            if isinstance(module, LAYERS) and name not in self.found:
+                self.found[name] = Layer(name, module, "torch.fx sees no call of it")
         for layer in self.found.values():
             if layer.in_place and layer.forked:
                 layer.lose("its outputs are changed in place, and used in two places")
