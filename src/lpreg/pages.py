@@ -1,4 +1,4 @@
-"""`lpreg report`: the page of a study, from all that its run folder holds."""
+"""The page of a study, from all that its run folder holds."""
 
 import json
 import shlex

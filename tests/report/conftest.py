@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lpreg.cli import main, report
+from lpreg import pages
+from lpreg.cli import main
 from lpreg.report.build import build
 from lpreg.study.store import Folder
 from tests.report.hostile import STUDY, TITLE, renamed
@@ -30,6 +31,6 @@ def own(run: Path) -> Path:
 def hostile(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of the same results under hostile names."""
     folder, file = Folder(run), tmp_path_factory.mktemp("page") / "report.html"
-    evidence = renamed(report.gather(folder))
-    file.write_text(build(TITLE, evidence, report.about(folder)), "utf-8")
+    evidence = renamed(pages.gather(folder))
+    file.write_text(build(TITLE, evidence, pages.about(folder)), "utf-8")
     return file

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lpreg.cli import main, report
+from lpreg import pages
+from lpreg.cli import main
 from lpreg.study import sources
 from lpreg.study.spec import dump
 from lpreg.study.store import Folder
@@ -38,7 +39,7 @@ def test_the_same_folder_gives_the_same_page(home: Path):
 
 def test_figures_for_paper(home: Path, monkeypatch: pytest.MonkeyPatch):
     asked = []
-    monkeypatch.setattr(report, "save_all", lambda *given: asked.append(given) or [Path("a/b.png")])
+    monkeypatch.setattr(pages, "save_all", lambda *given: asked.append(given) or [Path("a/b.png")])
     assert main(["report", "--figures"]) == 0
     ((evidence, folder, endings),) = asked
     assert len(evidence.results) == 24
@@ -64,7 +65,7 @@ def test_a_run_without_a_page_has_not_failed(
     def fails(*_: object) -> str:
         raise RuntimeError("no ink\nnor paper")
 
-    monkeypatch.setattr(report, "build", fails)
+    monkeypatch.setattr(pages, "build", fails)
     (home / "study.toml").write_text(STUDY, "utf-8")
     capsys.readouterr()
     assert main(["run", "study.toml", "--recipe", "modern"]) == 0
@@ -76,8 +77,8 @@ def test_a_run_without_a_page_has_not_failed(
 
 def test_the_command_that_reproduces_it(home: Path):
     folder = Folder(home / "runs" / "hostile")
-    assert report.about(folder).command == f"lpreg run {folder}/study.toml"
+    assert pages.about(folder).command == f"lpreg run {folder}/study.toml"
     for name in sources.gallery():
         study = sources.find(name)[0]
         (folder.path / "study.toml").write_text(dump(study), "utf-8")
-        assert report.about(folder).command == f"lpreg run {name}"
+        assert pages.about(folder).command == f"lpreg run {name}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lpreg.cli import report
+from lpreg import pages
 from lpreg.figures import Evidence
 from lpreg.report.build import build
 from lpreg.report.html import element
@@ -116,7 +116,7 @@ def test_a_verdict_is_a_word_a_mark_and_a_colour(own: Path):
 
 
 def test_ensembles_stand_beside_their_members(run: Path):
-    evidence = report.gather(Folder(run))
+    evidence = pages.gather(Folder(run))
     text = build("x", evidence, About())
     for row in evidence.ensembles.itertuples():
         assert f'data-values="{row.ensemble:.10g}"' in text
@@ -141,7 +141,7 @@ def test_missing_members_are_counted():
 
 
 def test_members_that_diverged_are_named(run: Path):
-    evidence = report.gather(Folder(run))
+    evidence = pages.gather(Folder(run))
     results = evidence.results
     worst = results.index[results["arm"] == "L1"][0]
     results = results.assign(status=results["status"].where(results.index != worst, "diverged"))
@@ -152,7 +152,7 @@ def test_members_that_diverged_are_named(run: Path):
 
 def test_a_study_without_results_has_a_page(run: Path):
     nothing = pd.DataFrame({"member": pd.Series(dtype="str")})
-    about = report.about(Folder(run))
+    about = pages.about(Folder(run))
     text = build("x", Evidence(nothing, nothing), about)
     assert "0 of 36 members are stored" in text
     assert asset("plotly.min.js") not in text

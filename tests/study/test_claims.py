@@ -158,7 +158,7 @@ def test_a_quick_run_leaves_out_claims_about_what_it_leaves_out(change: str, lef
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder of one's own, without reports, which other tests are about."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lpreg.cli.report.attempt", lambda folder: None)
+    monkeypatch.setattr("lpreg.pages.attempt", lambda folder: None)
     return tmp_path
 
 

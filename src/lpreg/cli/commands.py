@@ -173,13 +173,13 @@ def write_report(
     ] = False,
 ) -> None:
     """One page of a run folder: verdicts, what to use, tables, figures, settings."""
-    from lpreg.cli import report  # here: matplotlib and plotly take seconds to import
+    from lpreg import pages  # here: matplotlib and plotly take seconds to import
 
     folder = Folder(source or _latest())
-    evidence = report.gather(folder)
-    print(f"report: {report.write(folder, evidence, out)}")
+    evidence = pages.gather(folder)
+    print(f"report: {pages.write(folder, evidence, out)}")
     if figures:
-        terminal.print_drawn(report.draw(folder, evidence))
+        terminal.print_drawn(pages.draw(folder, evidence))
     terminal.print_next(command("show", folder))
 
 
@@ -242,9 +242,9 @@ def _verdicts(folder: Folder, markdown: bool = False) -> None:
 
 def _report(folder: Folder) -> None:
     """The page of a folder that has just been trained."""
-    from lpreg.cli import report  # here: matplotlib and plotly take seconds to import
+    from lpreg import pages  # here: matplotlib and plotly take seconds to import
 
-    report.attempt(folder)
+    pages.attempt(folder)
 
 
 def _recipes(study: Study, asked: Sequence[str] | None) -> Iterable[str]:

@@ -5,16 +5,18 @@ Another engine (a cluster) comes in by another function with the signature of `m
 
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import Any
 
 Work = Callable[[Any, Callable[[int], None]], Any]
@@ -108,7 +110,8 @@ class _Worker:
         # Ctrl-C reaches the whole process group, and this process alone is to answer it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self._process.start()
+            with _nameless():
+                self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
@@ -135,6 +138,18 @@ class _Worker:
         self._process.kill()
         self._process.join()
         self.connection.close()
+
+
+@contextmanager
+def _nameless() -> Iterator[None]:
+    """Let a process that starts now know nothing of our main module. It would run it: a script
+    that trains, without the usual guard, would train again in every worker."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _serve(connection: Connection, work: Work, parent: int) -> None:

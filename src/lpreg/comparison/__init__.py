@@ -1,0 +1,8 @@
+"""Which penalty, how strong, for one's own network and data: a study and its answer."""
+
+from lpreg.comparison.compare import Question, answer, ask, compare
+from lpreg.comparison.fitted import Fitted
+from lpreg.comparison.result import Comparison
+from lpreg.comparison.subject import Subject, subject
+
+__all__ = ["Comparison", "Fitted", "Question", "Subject", "answer", "ask", "compare", "subject"]
