@@ -61,7 +61,7 @@ WRONG = {
     "name": ('name = "tiny"', 'name = "../tiny"', ["study: name = '../tiny'"]),
     "data set": ('"digits"', '"digit"', ["data 1: unknown data set", "allowed: digits"]),
     "split": ("train = 100", "train = 1800", ["data 1", "1797 samples"]),
-    "empty part": ("val = 50", "val = 0", ["data 1: split: val = 0"]),
+    "empty part": ("val = 50", "val = 0", ["data 1: split: val: 0 is neither a whole number"]),
     "model kind": ('"mlp"\nhidden = [6]', '"mpl"\nhidden = [6]', ["model 1", "did you mean 'mlp'"]),
     "model option": ("hidden = [6]", "hiden = [6]", ["model 1", "did you mean 'hidden'?"]),
     "option type": ("hidden = [6]", "hidden = 6", ["model 1", "hidden = 6", "a list"]),

@@ -8,9 +8,10 @@ from lpreg.data.cache import DataError, File, Source, find, folders
 from lpreg.data.content import fingerprint
 from lpreg.data.digits import DIGITS, digits
 from lpreg.data.download import check
+from lpreg.data.folder import images
 from lpreg.data.housing import HOUSING, housing
 from lpreg.data.mnist import FASHION_MNIST, MNIST, fashion_mnist, mnist
-from lpreg.data.sets import Dataset, Parts, Pool, check_split, moments, split
+from lpreg.data.sets import Dataset, Parts, Pool, check_split, moments, sizes, split
 from lpreg.data.table import TableReport, describe_table, from_frame, table
 from lpreg.data.tiny_imagenet import TINY_IMAGENET, tiny_imagenet
 
@@ -21,6 +22,7 @@ DATA: dict[str, Callable[..., Dataset]] = {
     "housing": housing,
     "tiny_imagenet": tiny_imagenet,
     "table": table,
+    "images": images,
     "arrays": arrays,
 }
 
@@ -73,14 +75,18 @@ __all__ = [
     "Pool",
     "Source",
     "TableReport",
+    "arrays",
     "check_split",
     "describe_table",
     "fingerprint",
     "from_arrays",
     "from_frame",
+    "images",
     "load",
     "moments",
+    "sizes",
     "split",
     "store",
+    "table",
     "verify",
 ]

@@ -1,5 +1,6 @@
 """What files hold, as a hash: it changes with the content, and not with place, name or time."""
 
+import re
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -18,11 +19,17 @@ def fingerprint(path: str | Path) -> str:
     try:
         if not place.is_dir():
             return _digest(place)
-        files = sorted(f for f in place.rglob("[!.]*") if f.is_file())
+        files = visible(place)
         listed = "\n".join(f"{f.relative_to(place).as_posix()} {_digest(f)}" for f in files)
         return sha256(listed.encode()).hexdigest()
     except OSError as error:
         raise absent(place, error) from None
+
+
+def visible(folder: Path) -> list[Path]:
+    """All files in a folder, hidden ones and those in hidden folders left out, by name."""
+    files = (f for f in folder.rglob("*") if f.is_file())
+    return sorted(f for f in files if not re.search(r"(^|/)\.", f.relative_to(folder).as_posix()))
 
 
 def _digest(file: Path) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 import torch
@@ -110,13 +111,31 @@ def _filled(parts: Parts) -> Parts:
     }
 
 
+def sizes(dataset: Dataset, shares: Mapping[str, float]) -> dict[str, int]:
+    """Samples per part, for parts that are shares of the pool that each is drawn from.
+
+    Raises:
+        ValueError: the shares of a pool add up to more than 1, or a part would be empty.
+    """
+    counts: dict[str, int] = {}
+    for pool in _pools(dataset, shares):
+        own = {part: share for part, share in shares.items() if part in pool.parts}
+        if sum(own.values()) > 1 + 1e-9:
+            given = " + ".join(f"{part} {share:g}" for part, share in own.items())
+            raise ValueError(f"split {given} is {sum(own.values()):g}; allowed: at most 1 together")
+        ends = [round(end * pool.size) for end in accumulate(own.values(), initial=0.0)]
+        counts |= {part: b - a for part, (a, b) in zip(own, pairwise(ends), strict=True)}
+    check_split(dataset, counts)
+    return {part: counts[part] for part in shares}
+
+
 def check_split(dataset: Dataset, sizes: Mapping[str, int]) -> None:
     """Refuse, as `split` does, what it cannot cut, without copying anything."""
     for pool in _pools(dataset, sizes):
         _check_fits(dataset, _own(pool, sizes), pool)
 
 
-def _pools(dataset: Dataset, sizes: Mapping[str, int]) -> tuple[Pool, ...]:
+def _pools(dataset: Dataset, sizes: Mapping[str, float]) -> tuple[Pool, ...]:
     return dataset.pools or (Pool(tuple(sizes), len(dataset.y)),)
 
 

@@ -49,6 +49,13 @@ PLAIN = {
 """Words of pydantic and Python, and those of a TOML file."""
 
 
+def plain(message: str) -> str:
+    """What pydantic says, in words of a TOML file."""
+    for theirs, ours in PLAIN.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """One of the mistakes that pydantic found in data for `model`, with its place."""
     found = error.errors(include_url=False)
@@ -56,9 +63,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     first = min(found, key=lambda each: each["type"] != "extra_forbidden")
     loc = [step for step in first["loc"] if not str(step).startswith("<")]  # not tags of unions
     *table, key = loc or ("",)
-    message = first["msg"][:1].lower() + first["msg"][1:]
-    for theirs, ours in PLAIN.items():
-        message = message.replace(theirs, ours)
+    message = plain(first["msg"][:1].lower() + first["msg"][1:])
     if first["type"] == "extra_forbidden":
         return _at(table, unknown("key", key, _keys(_descend(model, table))))
     if first["type"] == "missing":

@@ -22,6 +22,7 @@ from lpreg.study.matched import measured
 from lpreg.study.measures import measure
 from lpreg.study.member import Member, extend
 from lpreg.study.network import builder, dataset, network, samples
+from lpreg.study.own import check_unchanged
 from lpreg.study.plan import Agenda, Resources, Sizes, Stack, agenda, seconds
 from lpreg.study.shelf import Kept, Lesson
 from lpreg.study.spec import Study
@@ -130,6 +131,7 @@ class Order:
         return study, agenda(self.wanted, plan, stored, self.sizes, self.resources), finished
 
     def _extended(self, held: Study) -> Study:
+        check_unchanged(held, self.study, self.folder)
         try:
             return extend(held, self.study)
         except ValueError as error:

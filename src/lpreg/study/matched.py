@@ -64,7 +64,7 @@ def _place(member: Member) -> str:
     """What a gradient depends on, of data, model and recipe, as a text."""
     recipe = member.recipe
     says: dict[str, Any] = {
-        "data": member.data.model_dump(exclude_none=True),
+        "data": member.data.identity,
         "model": member.model.model_dump(exclude_none=True),
         "split_seed": member.first_split,
         "recipe": [recipe.name, recipe.loss, recipe.inputs, recipe.init, recipe.dtype],

@@ -40,8 +40,9 @@ class Member:
     @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits of a hash of all that the study says of it."""
-        tables = {key: getattr(self, key) for key in ("data", "model", "recipe", "arm")}
+        tables = {key: getattr(self, key) for key in ("model", "recipe", "arm")}
         fields = {key: each.model_dump(exclude_none=True) for key, each in tables.items()}
+        fields["data"] = self.data.identity
         seeds = {"seed": self.seed, "split_seed": self.split_seed}
         if self.arm.layers:  # their order counts: the first match wins
             fields["arm"]["layers"] = list(fields["arm"]["layers"].items())
@@ -217,6 +218,10 @@ def extend(old: Study, new: Study) -> Study:
     return whole
 
 
+FREE = ("title", "source", "note", "seeds", "keep_weights", "claim", "quick", "plan", "path")
+"""Keys that change no member."""
+
+
 def _difference(old: Any, new: Any, place: str = "") -> str:
     """Where two documents first differ, what was only added left aside."""
     if _are_tables(old) and _are_tables(new):
@@ -227,7 +232,7 @@ def _difference(old: Any, new: Any, place: str = "") -> str:
     elif place and (added := [key for key in new if key not in old]):
         return f"{place}: {added[0]} is here and not there"
     for key, before in old.items():
-        if key in ("title", "source", "note", "seeds", "keep_weights", "claim", "quick", "plan"):
+        if key in FREE:
             continue
         here = f"{place}: {key}" if place else key
         inner = _difference(before, new[key], here) if key in new else f"{here} is missing here"

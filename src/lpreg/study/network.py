@@ -15,6 +15,7 @@ from lpreg.study.member import Member, members
 from lpreg.study.spec import Study
 from lpreg.study.tables import Data
 from lpreg.train import Build, Samples, score
+from lpreg.train.metrics import constant_inputs
 from lpreg.train.snapshots import chosen
 
 
@@ -44,9 +45,15 @@ def samples(member: Member, dataset: Dataset) -> Samples:
 
 
 def _standardized(parts: data.Parts, dataset: Dataset) -> Samples:
-    """By mean and deviation of the training part, the targets of a regression too."""
+    """By mean and deviation of the training part, the targets of a regression too.
+
+    A column of a table that is constant there is so everywhere: its weights learn nothing, and in
+    its own unit a rare value may be a million.
+    """
     x, y = parts["train"]
     shift, scale = data.moments(x)
+    if dataset.features:
+        scale = scale.masked_fill(constant_inputs(x), torch.inf)
     if dataset.task != "regression":
         return Samples(parts, shift, scale)
     mean, unit = data.moments(y)

@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lpreg.study.errors import SpecError, unknown
+from lpreg.study.own import located
 from lpreg.study.spec import Study, parse
 
 
@@ -28,7 +29,7 @@ def find(source: str) -> tuple[Study, str]:
     """The study of this name or in this file, and what to call its text in messages.
 
     Raises:
-        SpecError: no such name or file, or no valid study.
+        SpecError: no such name or file, or no valid study, or no such file of data.
     """
     if source in gallery():
         return parse(text(source), f"{source}.toml"), f"{source}.toml"
@@ -37,7 +38,7 @@ def find(source: str) -> tuple[Study, str]:
         hint = "or give a file that ends in .toml"
         raise SpecError(f"{unknown('study', source, gallery())}; {hint}")
     try:
-        return parse(path.read_text("utf-8"), source), source
+        return located(parse(path.read_text("utf-8"), source), path.parent, source), source
     except FileNotFoundError:
         raise SpecError(
             f"{source} does not exist; give a file that does, or a study of the gallery: "

@@ -24,15 +24,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
+from lpreg.data import Dataset, fingerprint, store
 from lpreg.study import rows
 from lpreg.study.checkpoint import StackCheckpoint
 from lpreg.study.errors import FolderError, SpecError
 from lpreg.study.files import UNFINISHED, replace
 from lpreg.study.member import members
+from lpreg.study.own import located, seen_from
 from lpreg.study.plan import Stack
 from lpreg.study.spec import Study, dump, parse
 
 TABLES = ("curves", "sparsity", "measures", "results")
+
+DATA = "data"
+"""The folder of data sets that come from no file: it may be there before the study is."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +91,12 @@ class Folder:
             names = [p.name for p in self.path.iterdir()] if self.path.exists() else []
             if "study.toml" in names:
                 text = (self.path / "study.toml").read_text("utf-8")
-                return parse(text, f"{self}/study.toml")
+                return located(parse(text, f"{self}/study.toml"), self.path, str(self))
         except (OSError, UnicodeDecodeError) as error:
             raise FolderError(f"cannot read {self}: {error}; {way_out}") from None
         except SpecError as error:
             raise FolderError(f"{error}; was it changed by hand? {way_out}") from None
-        if not all(fnmatch(name, UNFINISHED) for name in names):
+        if not all(name == DATA or fnmatch(name, UNFINISHED) for name in names):
             raise FolderError(f"{self} holds something that is no study of lpreg; {way_out}")
         return None
 
@@ -216,7 +221,7 @@ class Folder:
             pending = {stack.id for stack in plan} - set(self.finished())
             there = {file.stem for file in (self.path / "checkpoints").glob("*.safetensors")}
             self._forget(there - pending)
-            self._write("study.toml", dump(study))
+            self._write_study(study)
             self._write("environment.json", json.dumps(environment, indent=2) + "\n")
             stacks = [stack.as_json() for stack in plan]
             self._write("plan.json", json.dumps({"stacks": stacks}, indent=1) + "\n")
@@ -226,7 +231,7 @@ class Folder:
         which nothing is asked yet; to be called in `locked`."""
         if study != self.study():
             with self._writing():
-                self._write("study.toml", dump(study))
+                self._write_study(study)
 
     def add(self, stack: Stack, trained: Trained) -> None:
         """Store a finished stack."""
@@ -266,6 +271,17 @@ class Folder:
                 file.unlink()
         with suppress(OSError):  # others are in it, or none
             folder.rmdir()
+
+    def keep(self, dataset: Dataset) -> dict[str, str]:
+        """Store a data set that comes from no file; what `[[data]]` is to say of it."""
+        with self._writing():
+            new = store(dataset, self.path / DATA / "new.npz")
+            own = fingerprint(new)
+            place = new.replace(self.path / DATA / f"{own[:12]}.npz")
+        return {"kind": "arrays", "path": str(place.resolve()), "sha256": own}
+
+    def _write_study(self, study: Study) -> None:
+        self._write("study.toml", dump(seen_from(self.path, study)))
 
     def _write(self, name: str, text: str) -> None:
         self._replace(name, lambda part: part.write_text(text, "utf-8"))

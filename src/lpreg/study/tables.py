@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     PositiveInt,
     TypeAdapter,
@@ -21,7 +22,7 @@ from pydantic import (
 
 from lpreg.data import DATA
 from lpreg.models import DROPOUT_PLACES, INITS, MODELS, is_code
-from lpreg.study.errors import unknown
+from lpreg.study.errors import plain, unknown
 from lpreg.train import DTYPES, LOSSES, OPTIMIZERS, SCHEDULES
 
 
@@ -104,12 +105,35 @@ class Head(Table):
     keep_weights: Literal["small", "all"] = "small"
 
 
-class Split(Table):
-    """Samples per part."""
+def _part(value: Any) -> Any:
+    is_share = isinstance(value, float) and 0 < value <= 1
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    if not is_share and not is_count:
+        raise ValueError(f"{value!r} is neither a whole number above 0 nor a share such as 0.6")
+    return value
 
-    train: PositiveInt
-    val: PositiveInt
-    test: PositiveInt
+
+Part = Annotated[int, PlainValidator(_part), PlainSerializer(lambda value: value)]
+
+
+class Split(Table):
+    """Samples per part: numbers, or shares of the samples that may go there, until `own.located`
+    has counted these."""
+
+    train: Part
+    val: Part
+    test: Part
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        if len({type(each) for each in (self.train, self.val, self.test)}) > 1:
+            raise ValueError("numbers and shares together; write all three as numbers, or none")
+        return self
+
+
+def has_shares(split: Split) -> bool:
+    """Whether its parts are shares."""
+    return isinstance(split.train, float)
 
 
 class Extras(Table):
@@ -132,7 +156,8 @@ class Extras(Table):
             try:
                 TypeAdapter(hints[key]).validate_python(value, strict=True)
             except ValidationError as error:
-                raise ValueError(f"{key} = {value!r}: {error.errors()[0]['msg']}") from None
+                said = plain(error.errors()[0]["msg"])
+                raise ValueError(f"{key} = {value!r}: {said}") from None
 
 
 class Data(Extras):
@@ -155,7 +180,15 @@ class Data(Extras):
         if self.source not in DATA:
             raise ValueError(unknown("data set", self.source, DATA))
         self._check_options(DATA[self.source])
+        for key, argument in inspect.signature(DATA[self.source]).parameters.items():
+            if argument.default is argument.empty and key not in self.options:
+                raise ValueError(f"{key!r} is missing, which {self.source!r} needs")
         return self
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that it says but where a file lies: that may move."""
+        return self.model_dump(exclude_none=True, exclude={"path"})
 
 
 GIVEN = ("generator", "inputs", "outputs", "dropout", "dropout_at", "init")

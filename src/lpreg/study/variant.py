@@ -1,11 +1,13 @@
 """Variants of a study: what [quick] and the command line change."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from lpreg.study.arms import Arm
 from lpreg.study.claims import answered
 from lpreg.study.errors import SpecError, unknown
+from lpreg.study.own import located
 from lpreg.study.spec import Study, build, document, in_one_line
 from lpreg.study.tables import Data, Model, Recipe, Table
 
@@ -38,7 +40,7 @@ def quicken(study: Study, file: str) -> Study:
     smaller = build(changed, f"{file}: with quick")
     left = {claim.name for claim in answered(study.claims, smaller)}
     changed["claim"] = [claim for claim in claims if claim["name"] in left]
-    return build(changed, f"{file}: with quick")
+    return located(build(changed, f"{file}: with quick"), Path(), file)
 
 
 def quick_line(study: Study) -> str:
