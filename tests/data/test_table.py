@@ -152,6 +152,13 @@ def test_numbers_may_be_named_as_categories(write):
     assert own.features == ("a=1", "a=2", "a=3", "a=x")
 
 
+def test_indicators_say_what_is_missing(write):
+    own = table(write(HOUSES), "price", indicators=True, drop=("garage", "colour"))
+    assert own.features == ("size", "size missing", "kind=a", "kind=b", "kind=c", "kind missing")
+    assert own.x[:, [1, 5]].T.tolist() == [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]]
+    assert describe_table(write(HOUSES), "price", indicators=True).inputs == 8
+
+
 def test_columns_may_be_dropped(write):
     assert table(write(HOUSES), "price", drop=("kind", "owner")).x.shape == (5, 3)
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -72,6 +72,16 @@ class TableReport:
         return lines
 
 
+class Options(NamedTuple):
+    """What somebody says of a table, see `table`."""
+
+    task: str | None = None
+    drop: Collection[str] = ()
+    categorical: Collection[str] = ()
+    decimal: str | None = None
+    indicators: bool = False
+
+
 def table(
     *,
     path: str,
@@ -80,6 +90,7 @@ def table(
     drop: tuple[str, ...] = (),
     categorical: tuple[str, ...] = (),
     decimal: str | None = None,
+    indicators: bool = False,
     sha256: str | None = None,
 ) -> Dataset:
     """The table in a file, x (rows, inputs) float32, NaN where a value is missing.
@@ -97,6 +108,8 @@ def table(
         drop: columns to leave out.
         categorical: columns whose numbers are names of categories.
         decimal: the decimal sign, "." or ","; when left out, told from the columns.
+        indicators: add an input per column with missing values, 1 where one is missing. It helps
+            where values are missing for a reason, and costs accuracy where it is by chance.
         sha256: of the file's content; another one is refused.
 
     Raises:
@@ -104,7 +117,7 @@ def table(
         ValueError: it is no table, or not one that can be learned from: row, column, way out.
     """
     cells = read(Path(path), sha256)
-    return _made(cells, target, task, drop, categorical, decimal)[0]
+    return _made(cells, target, Options(task, drop, categorical, decimal, indicators))[0]
 
 
 def describe_table(
@@ -115,9 +128,12 @@ def describe_table(
     drop: Sequence[str] = (),
     categorical: Sequence[str] = (),
     decimal: str | None = None,
+    indicators: bool = False,
+    sha256: str | None = None,
 ) -> TableReport:
     """What `table` makes of a file; arguments and errors are the same."""
-    return _made(read(Path(path)), target, task, drop, categorical, decimal)[1]
+    options = Options(task, drop, categorical, decimal, indicators)
+    return _made(read(Path(path), sha256), target, options)[1]
 
 
 def from_frame(
@@ -136,43 +152,32 @@ def from_frame(
     """
     cells = of_frame(x, name)
     if isinstance(y, str):
-        return _made(cells, y, task, (), (), None)
+        return _made(cells, y, Options(task))
     if len(x) != len(y):
         raise ValueError(f"{name}: {len(x)} rows of inputs and {len(y)} targets")
     own = str(getattr(y, "name", None) or "y")
     while own in cells.names:
         own += "'"
     whole = replace(cells, names=(*cells.names, own), columns=(*cells.columns, of_values(y)))
-    return _made(whole, own, task, (), (), None)
+    return _made(whole, own, Options(task))
 
 
-def _made(
-    cells: Cells,
-    name: str,
-    task: str | None,
-    drop: Collection[str],
-    categorical: Collection[str],
-    decimal: str | None,
-) -> tuple[Dataset, TableReport]:
-    for each in (name, *drop, *categorical):
-        cells.check(each)
-    if name in drop:
-        raise ValueError(f"{cells.source}: {name!r} cannot be dropped, it is the target")
-    if decimal not in (None, ".", ","):
-        raise ValueError(f'decimal = {decimal!r}; allowed: ".", ","')
-    wanted = [each for each in cells.names if each not in drop]
-    decimal = decimal or _decimal(cells, [each for each in wanted if each not in categorical])
-    told, used = _target(cells, name, task, decimal)
+def _made(cells: Cells, name: str, options: Options) -> tuple[Dataset, TableReport]:
+    _check(cells, name, options)
+    decimal = options.decimal or _decimal(cells, {*options.drop, *options.categorical})
+    told, used = _target(cells, name, options.task, decimal)
     columns, inputs = [], {}
     for each in cells.names:
         if each == name:
             distinct = told.classes if told.task == "classification" else len(told.y.unique())
             columns.append(Column(name, "target", len(cells) - len(used), distinct, 0))
-        elif each in drop:
+        elif each in options.drop:
             columns.append(Column(each, "dropped", 0, 0, 0, "as you say"))
         else:
-            column, own = encode(cells, each, used, decimal, categorical)
-            columns.append(column)
+            column, own = encode(cells, each, used, decimal, options.categorical)
+            if options.indicators and 0 < column.missing < len(used) and own:
+                own[f"{each} missing"] = np.isnan(next(iter(own.values()))).astype(np.float64)
+            columns.append(replace(column, inputs=len(own)))
             inputs |= own
     if not inputs:
         raise ValueError(f"{cells.source}: no column but {name!r} says anything: nothing to learn")
@@ -191,9 +196,18 @@ def _made(
     return dataset, _report(cells, name, told, tuple(columns), decimal)
 
 
-def _decimal(cells: Cells, names: Collection[str]) -> str:
+def _check(cells: Cells, name: str, options: Options) -> None:
+    for each in (name, *options.drop, *options.categorical):
+        cells.check(each)
+    if name in options.drop:
+        raise ValueError(f"{cells.source}: {name!r} cannot be dropped, it is the target")
+    if options.decimal not in (None, ".", ","):
+        raise ValueError(f'decimal = {options.decimal!r}; allowed: ".", ","')
+
+
+def _decimal(cells: Cells, besides: Collection[str]) -> str:
     pairs = zip(cells.names, cells.columns, strict=True)
-    texts = {name: each for name, each in pairs if name in names and each.dtype.kind == "O"}
+    texts = {name: each for name, each in pairs if name not in besides and each.dtype.kind == "O"}
     return decimal_sign(texts, cells.separator, cells.source)
 
 
