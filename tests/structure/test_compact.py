@@ -127,6 +127,24 @@ def slim() -> nn.Module:
     return model
 
 
+def edges() -> nn.Module:
+    """An average over zeros around the image: of two dead channels, one is zero and goes."""
+    first = zeroed(nn.Conv2d(1, 4, 3), rows=[0, 1])
+    with torch.no_grad():
+        first.bias[:2] = torch.tensor([1.0, -1.0])
+    return nn.Sequential(first, nn.ReLU(), nn.AvgPool2d(3, padding=1), nn.Conv2d(4, 2, 2))
+
+
+class Edges(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers: Any = edges()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layers[0](x).relu()
+        return self.layers[3](F.avg_pool2d(x, 3, padding=1))
+
+
 class Written(nn.Module):
     """The usual ways to write a forward: functions, methods, views, sizes, default arguments."""
 
@@ -301,6 +319,15 @@ def test_the_networks_of_studies(kind: str):
     assert apart(model, small, x) < 1e-6
     assert sum(units(small)) < sum(units(model))
     assert small.training
+
+
+@pytest.mark.parametrize("build", [edges, Edges])
+def test_a_constant_that_edges_change_stays_and_is_named(build: Callable[[], nn.Module]):
+    model, x = build(), torch.randn(3, 1, 9, 9, generator=generator())
+    with pytest.warns(UserWarning, match=r"1 of 3 units of '.*0' .*at the edges"):
+        small = lpreg.compact(model, x)
+    assert units(small) == [3, 2]
+    assert apart(model, small, x) < 1e-6
 
 
 def lost(*between: nn.Module, outputs: int = 4) -> nn.Module:
@@ -493,4 +520,5 @@ def test_a_constant_that_is_not_finite_is_left_alone():
     with torch.no_grad():
         first.bias[1] = math.inf
     model = nn.Sequential(first, nn.ReLU(), nn.Linear(4, 2))
-    assert units(lpreg.compact(model)) == [4, 2]
+    with pytest.warns(UserWarning, match="1 of 4 units of '0' .*not finite"):
+        assert units(lpreg.compact(model)) == [4, 2]

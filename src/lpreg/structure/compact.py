@@ -175,12 +175,24 @@ def _set_size(module: nn.Module, names: tuple[str, ...], size: int) -> None:
             setattr(module, name, size)
 
 
+def _kept(layer: Layer) -> tuple[int, str]:
+    """How many dead units of a layer could not be removed, and why."""
+    if layer.lost:
+        return int(layer.silent().sum()), layer.lost
+    vary = [reader.uses() & ~reader.constant.isfinite() for reader in layer.readers]
+    if layer.is_output or not vary:
+        return 0, ""
+    stay = layer.silent() & torch.stack(vary).any(0)
+    return int(stay.sum()), "what they say is not finite, or not the same at the edges"
+
+
 def _warn_of_kept(found: Sequence[Layer]) -> None:
     """Name the layers of which dead units could not be removed."""
     told = [
-        f"{dead} of {layer.units} units of {layer.name!r} ({layer.lost})"
+        f"{count} of {layer.units} units of {layer.name!r} ({reason})"
         for layer in found
-        if layer.lost and (dead := int(layer.silent().sum()))
+        for count, reason in [_kept(layer)]
+        if count
     ]
     if told:
         warnings.warn(
