@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lpreg import views as views
+    from lpreg.comparison import Comparison as Comparison
+    from lpreg.comparison import compare as compare
     from lpreg.optim import Ramp as Ramp
     from lpreg.optim import Regularized as Regularized
     from lpreg.optim import certificate as certificate
@@ -35,6 +37,7 @@ __all__ = [
     "L0",
     "L1",
     "L2",
+    "Comparison",
     "ElasticNet",
     "Group",
     "LInf",
@@ -45,6 +48,7 @@ __all__ = [
     "__version__",
     "certificate",
     "compact",
+    "compare",
     "describe",
     "load",
     "penalty_value",
@@ -64,7 +68,10 @@ _LIBRARY = {
     **dict.fromkeys(("compact", "sparsity"), "lpreg.structure"),
     "describe": "lpreg.select",
 }
-_LAB: dict[str, str] = dict.fromkeys(("load", "read", "snapshots"), "lpreg.study")
+_LAB: dict[str, str] = {
+    **dict.fromkeys(("load", "read", "snapshots"), "lpreg.study"),
+    **dict.fromkeys(("Comparison", "compare"), "lpreg.comparison"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -123,6 +123,52 @@ def _train(order: Order, typed: list[str]) -> int:
     return 1 if failures else 0
 
 
+@app.command("compare")
+def compare_penalties(
+    data: Annotated[Path, typer.Argument(help="a table (CSV), or a folder of images by class")],
+    target: Annotated[str | None, typer.Option(help="the column to predict")] = None,
+    model: Annotated[
+        str, typer.Option(help="mlp:64,64, linear, cnn:16,32, resnet18, or package.module:callable")
+    ] = "",
+    arms: Annotated[list[str] | None, typer.Option(help="such as none,L2,L1")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="number of seeds; 5")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classification or regression; told from the target")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="columns to leave out")] = None,
+    categorical: Annotated[
+        list[str] | None, typer.Option(help="columns whose numbers are names")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="of training")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="2 seeds, few epochs, a first look")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="run folder; runs/compare-NAME")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes; one per core")] = None,
+) -> int:
+    """Which penalty for these data, how strong, how sure; with a report and a trained network."""
+    from lpreg.cli import compare  # here: scipy takes a second to import
+
+    options = {"task": task, "drop": drop, "categorical": categorical}
+    asked = compare.Asked(
+        data=data,
+        target=target,
+        model=model or ("cnn" if data.is_dir() else "mlp:64,64"),
+        arms=arms or (),
+        seeds=seeds,
+        epochs=epochs,
+        quick=quick,
+        out=out,
+        workers=workers,
+        options={key: each for key, each in options.items() if each},
+    )
+    try:
+        compare.compare(asked)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
 @app.command("list")
 def list_studies() -> None:
     """The studies that ship with lpreg."""

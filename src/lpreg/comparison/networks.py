@@ -109,7 +109,7 @@ def _named(text: str) -> dict[str, Any]:
     if kind == "cnn" and whole:
         channels = [int(size) for size in sizes] or [16, 32]
         return {"name": slug, "kind": "initial_cnn", "channels": channels, "hidden": [128]}
-    if kind not in ("mlp", "cnn") and is_code(text):
+    if is_code(text) and rest.replace(".", "").isidentifier():
         return {"name": rest.replace(":", "."), "kind": MADE, "function": text}
     if text in MODELS and text != "mlp":
         return {"name": text, "kind": text}

@@ -11,6 +11,7 @@ from lpreg.analysis.choice import ranking, recommend
 from lpreg.comparison import fitted, networks
 from lpreg.comparison.fitted import Fitted
 from lpreg.study.errors import FolderError
+from lpreg.study.network import dataset
 from lpreg.study.spec import Study
 from lpreg.study.store import Folder
 
@@ -77,6 +78,8 @@ class Comparison:
             FolderError: the comparison has not ended, or the file is damaged.
             ValueError: its network was made by a function that is not here.
         """
+        if self._make_model is not None:
+            networks.table(self._make_model, dataset(self._study.data[0]))
         return fitted.load(self.folder / MODEL)
 
     @property

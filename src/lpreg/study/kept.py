@@ -178,5 +178,6 @@ def opened(file: Path) -> Iterator[Any]:
 def filled(network: dict[str, Any], state: Mapping[str, Tensor]) -> nn.Module:
     """A network with its last weights and buffers, in evaluation mode."""
     model = builder(network)(torch.Generator())
-    model.to(next(iter(state.values())).dtype).load_state_dict(state)
+    dtype = next(value.dtype for value in state.values() if value.is_floating_point())
+    model.to(dtype).load_state_dict(state)
     return model.eval()
