@@ -18,7 +18,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from lpreg.penalties.base import Penalty
+from lpreg.penalties.base import Penalty, nonzero
 
 Step = float | Tensor
 State = Mapping[str, Tensor]
@@ -158,11 +158,10 @@ class DualAveraging(Coupling):
         homogeneous, _ = penalty.split()
         assert homogeneous is not None  # `check` refuses other penalties
         dual, total = state["dual"], state["total"] + step
-        begun = total > 0  # a warm-up from lr = 0 starts with steps of zero: nothing to divide by
         shifted = w + state["residue"] - step * dual  # z is shifted + total * dual
-        shrunk, moved = homogeneous.prox_dual(shifted, dual, torch.where(begun, total, 1.0))
-        visible = torch.where(begun, shrunk, shifted).to(w.dtype)
-        moved = torch.where(begun, moved, dual)
+        shrunk, moved = homogeneous.prox_dual(shifted, dual, nonzero(total))
+        moved = moved * total.sign()  # a warm-up from lr = 0 begins with steps of zero: no dual yet
+        visible = shrunk.to(w.dtype)
         residue = (shifted - visible) - total * (moved - dual)
         return visible, {"dual": moved, "total": total, "residue": residue}
 

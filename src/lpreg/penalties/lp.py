@@ -149,7 +149,8 @@ class Lp(Penalty):
     def _prox(self, v: Tensor, step: Tensor) -> Tensor:
         if self.p in PROX:
             return PROX[self.p](v, self.lam * step)
-        return prox_power(v, self.lam * step.to(precise(v.device)), self.p)
+        step = step.to(precise(v.device))
+        return prox_power(v, like(step, self.lam).to(step.dtype) * step, self.p)
 
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:
         return self._twin().lam_max(grad_at_zero)
