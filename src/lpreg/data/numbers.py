@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +24,6 @@ APART = {
 
 def number(text: str, decimal: str) -> float | None:
     """The number that a text is, with this decimal sign; None when it is none."""
-    if decimal == "." and "_" not in text:
-        with suppress(ValueError):  # nearly all of a large table
-            return float(text)
     own = text.replace("\u2212", "-")
     if APART[decimal].fullmatch(own):
         own = re.sub(rf"[^\d{decimal}+-]", "", own)
@@ -61,6 +57,23 @@ class Read(NamedTuple):
 
 def numbers(texts: np.ndarray, decimal: str) -> Read:
     """A column of text (n,) as numbers."""
+    return (_plain(texts) if decimal == "." else None) or _read(texts, decimal)
+
+
+def _plain(texts: np.ndarray) -> Read | None:
+    """The same of numbers as Python writes them and gaps, which most large tables are
+    made of: much faster; None for others."""
+    gaps, values = texts == "", np.full(len(texts), np.nan)
+    try:
+        values[~gaps] = texts[~gaps].astype(np.float64)
+    except ValueError:
+        return None
+    if np.isnan(values[~gaps]).any() or any("_" in text for text in texts):
+        return None
+    return Read(values, gaps, np.zeros_like(gaps), {})
+
+
+def _read(texts: np.ndarray, decimal: str) -> Read:
     known = {text: number(text, decimal) for text in dict.fromkeys(texts)}
     values = np.array([known[text] for text in texts], dtype=np.float64)  # None becomes NaN
     missing = is_missing(texts, NO_NUMBER)
