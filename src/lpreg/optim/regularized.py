@@ -15,6 +15,7 @@ from lpreg.optim import blocks
 from lpreg.optim.checks import check_saved, check_types, coupling_named, warn_of_decay
 from lpreg.optim.metric import blank_state, metric
 from lpreg.optim.schedules import Schedule
+from lpreg.optim.target import Moved, Per, Target, check_zeros, target_of
 from lpreg.optim.value import Penalties, joined, parted, together
 from lpreg.penalties.base import Penalty
 from lpreg.select import Where, match
@@ -39,11 +40,21 @@ class Regularized(Optimizer):
     `scale` multiplies the strengths: a number, or a mapping from names to numbers (1 where it has
     none). So does `schedule`, a function of the number of steps made so far (`Ramp(1000)`, or
     `lambda count: min(count / 1000, 1)`). `latent` holds what "dual_averaging" keeps per name.
-    All of it travels in `state_dict` but the function, which is code: its count does.
+    `zeros` holds where `hold` found zeros. All of it travels in `state_dict` but the function,
+    which is code: its count does.
+
+    With `target`, a share such as 0.95, the strengths are found during training: only how the
+    penalties' strengths relate to each other matters, as one factor, `scale`, multiplies all of
+    them. Over the first steps the share rises to the asked one, of all penalised weights together
+    or, with `per="layer"`, of each tensor; nine tenths through the `steps` (calls of `step`, also
+    counted when a run is resumed) the zeros are chosen to meet it exactly and held, see `hold`.
+    With whole groups it is met to within half a group. Ask for fewer steps than the run has to
+    train longer without the penalty.
 
     Raises `ValueError` for an unknown coupling, a `where` that selects nothing, an optimizer that
     holds nothing of what is selected, a penalty that the coupling cannot take, an optimizer whose
-    metric is unknown (for "proximal" and "dual_averaging"), and `maximize=True`.
+    metric is unknown (for "proximal" and "dual_averaging"), and `maximize=True`; with `target` for
+    a share outside 0 to 1, no `steps`, and a penalty or coupling that makes no zeros.
     """
 
     def __init__(
@@ -55,6 +66,9 @@ class Regularized(Optimizer):
         where: Where = "weights",
         *,
         schedule: Schedule | None = None,
+        target: float | None = None,
+        per: Per = "model",
+        steps: int | None = None,
     ) -> None:
         if isinstance(optimizer, Regularized):
             raise ValueError(
@@ -67,8 +81,10 @@ class Regularized(Optimizer):
         self.penalties: dict[str, Penalty] = {}
         self.scale: float | dict[str, float] = 1.0
         self.schedule = schedule
+        self.target = target_of(target, per, steps, schedule)
         self.count = 0
         self.latent: dict[str, dict[str, Tensor]] = {}
+        self.zeros: dict[str, Tensor] = {}
         self._names: dict[Tensor, str] = {}
         self._select = partial(match, model, penalty, where)
         self.__setstate__({})
@@ -120,6 +136,21 @@ class Regularized(Optimizer):
         self.count += 1
         return losses[0] if losses else result
 
+    @torch.no_grad()
+    def hold(self) -> None:
+        """From now on zeros of penalised tensors stay zero, and all else trains unpenalised.
+
+        That takes away what the penalty took from the weights that it kept. There is no way back:
+        what "dual_averaging" knew of the weights at zero is dropped.
+        """
+        self.zeros = {name: parameter == 0 for parameter, name in self._names.items()}
+        self.latent.clear()
+
+    @property
+    def held(self) -> bool:
+        """Whether `hold` was called, by hand or at the end of a target."""
+        return bool(self.zeros)
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         self.base.zero_grad(set_to_none)
 
@@ -135,6 +166,7 @@ class Regularized(Optimizer):
                 "penalty": repr(penalty.structure()),
                 "strengths": [float(strength) for strength in penalty.data()],
                 "latent": dict(self.latent.get(name, {})),
+                "zeros": self.zeros.get(name),
             }
             for name, penalty in self.penalties.items()
         }
@@ -158,8 +190,11 @@ class Regularized(Optimizer):
         check_saved(saved, self.coupling, self.penalties)
         self.base.load_state_dict(rest)
         self.scale, self.count = saved.get("scale", 1.0), saved.get("count", 0)
+        self.zeros = {}
         for parameter, name in self._names.items():
             entry = saved["on"][name]
+            if entry.get("zeros") is not None:
+                self.zeros[name] = entry["zeros"].to(parameter.device, copy=True)
             self.penalties[name] = self.penalties[name].with_data(tuple(entry["strengths"]))
             self.latent[name] = {
                 key: value.to(parameter.device, copy=True) for key, value in entry["latent"].items()
@@ -168,8 +203,8 @@ class Regularized(Optimizer):
     def __getstate__(self) -> dict[str, Any]:
         # As in Optimizer, hooks stay behind, and so does the `step` that a scheduler replaced.
         kept = (
-            *("base", "coupling", "penalties", "scale", "schedule", "count", "latent"),
-            *("_names", "_select"),
+            *("base", "coupling", "penalties", "scale", "schedule", "target", "count"),
+            *("latent", "zeros", "_names", "_select"),
         )
         return {key: self.__dict__[key] for key in kept}
 
@@ -205,6 +240,8 @@ class Regularized(Optimizer):
         blank = torch.zeros_like(w, requires_grad=False)
         try:
             self.coupling.check(penalty)
+            if self.target is not None:
+                check_zeros(penalty, self.coupling, w)
             step = self._step_of(group, blank_state(blank))
             self.coupling.gradient(penalty, blank)
             self.coupling.update(penalty, blank, step, self.coupling.init(penalty, blank))
@@ -214,7 +251,7 @@ class Regularized(Optimizer):
     def _step_of(self, group: dict[str, Any], state: Mapping[str, Any]) -> Any:
         return self.coupling.step(group["lr"], partial(metric, type(self.base), group, state))
 
-    def _held(self) -> Iterator[tuple[Tensor, Penalty]]:
+    def _penalised(self) -> Iterator[tuple[Tensor, Penalty]]:
         return ((parameter, self._scaled(name)) for parameter, name in self._names.items())
 
     def _scaled(self, name: str) -> Penalty:
@@ -238,7 +275,9 @@ class Regularized(Optimizer):
         Returns the value of what acts so.
         """
         value = 0.0
-        for penalty, parameters in together(self._held()):
+        if self.held:
+            return value
+        for penalty, parameters in together(self._penalised()):
             part = self.coupling.explicit(penalty)
             if part is None or all(parameter.grad is None for parameter in parameters):
                 continue
@@ -253,16 +292,46 @@ class Regularized(Optimizer):
     @torch.no_grad()
     def _update(self) -> None:
         """The coupling's part after the base step, for the parameters that it moved."""
+        if self.target is not None and not self.held and self.target.due(self.count):
+            self._aim(self.target)
+        if self.held:
+            for parameter, name in self._names.items():
+                if name in self.zeros:  # and not in a group that came later
+                    parameter.masked_fill_(self.zeros[name], 0)
+            return
+        for group, parameter, name in self._moved():
+            state = self.state.get(parameter, {})  # reading must not add empty states
+            penalty, step_of = self._scaled(name), partial(self._step_of, group)
+            latent = self.latent.get(name) or self.coupling.init(penalty, parameter)
+            if blocks.update(self.coupling, penalty, parameter, latent, state, step_of):
+                self.latent[name] = latent
+
+    def _moved(self) -> Iterator[tuple[dict[str, Any], Tensor, str]]:
+        """The penalised parameters that have a gradient, with group and name."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                name = self._names.get(parameter)
-                if name is None or parameter.grad is None:
-                    continue
-                state = self.state.get(parameter, {})  # reading must not add empty states
-                penalty, step_of = self._scaled(name), partial(self._step_of, group)
-                latent = self.latent.get(name) or self.coupling.init(penalty, parameter)
-                if blocks.update(self.coupling, penalty, parameter, latent, state, step_of):
-                    self.latent[name] = latent
+                if parameter in self._names and parameter.grad is not None:
+                    yield group, parameter, self._names[parameter]
+
+    def _aim(self, target: Target) -> None:
+        """Solve for the strengths; at the end, choose the zeros and hold them."""
+        steps = {
+            name: self._step_of(group, self.state.get(parameter, {}))
+            for group, parameter, name in self._moved()
+        }
+        moved = []
+        for parameter, name in self._names.items():
+            penalty, step = self.penalties[name], steps.get(name)
+            latent = self.latent.get(name) or self.coupling.init(penalty, parameter)
+            if step is not None:
+                step = step * target.ahead(penalty, latent)
+            moved.append(Moved(name, parameter, penalty, self.coupling, step, latent))
+        self.scale = target.factors(self.count, moved, self.scale)
+        if target.ends(self.count):
+            for each in moved:
+                factor = self.scale[each.name] if isinstance(self.scale, dict) else self.scale
+                each.w.masked_fill_(each.zero(factor), 0)
+            self.hold()
 
 
 _SHARED_HOOKS = (
