@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def houses() -> pd.DataFrame:
     """60 rows: a number with gaps, a truth value, categories, a constant, and the price."""
     random = np.random.default_rng(0)
@@ -21,9 +21,9 @@ def houses() -> pd.DataFrame:
     return frame.assign(price=price.round(2))
 
 
-@pytest.fixture
-def table(houses: pd.DataFrame, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def table(houses: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as a file."""
-    file = tmp_path / "houses.csv"
+    file = tmp_path_factory.mktemp("data") / "houses.csv"
     houses.to_csv(file, index=False)
     return file

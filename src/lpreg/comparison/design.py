@@ -10,6 +10,7 @@ import pandas as pd
 from lpreg.comparison import networks
 from lpreg.comparison.arms import ladder, refined, with_ladder
 from lpreg.comparison.subject import Subject
+from lpreg.data import Dataset, sizes
 from lpreg.study.own import located
 from lpreg.study.spec import Study, build, document
 
@@ -58,7 +59,7 @@ def design(
             "seeds": seeds,
             "resample": True,
         },
-        "data": [{**(subject.says or {}), "name": subject.name, "split": SPLIT}],
+        "data": [{**(subject.says or {}), "name": subject.name, "split": shares(subject.dataset)}],
         "model": [dict(network)],
         "recipe": [training(subject) | _alone(recipe)],
         "arm": list(map(dict, arms)),
@@ -67,12 +68,21 @@ def design(
     return located(build(says, WHERE), Path(), WHERE)
 
 
+def shares(dataset: Dataset) -> dict[str, float]:
+    """How the data are cut: `SPLIT`, and where they come in pools, each pool as a whole."""
+    own = dict(SPLIT)
+    for pool in dataset.pools:
+        whole = sum(SPLIT[part] for part in pool.parts)
+        own |= {part: SPLIT[part] / whole for part in pool.parts}
+    return own
+
+
 def training(subject: Subject) -> dict[str, Any]:
     """What [[recipe]] says unless it is told otherwise: Adam with a rate that falls to zero, so
     that what is compared is where training ends and not when it was stopped."""
-    rows = int(SPLIT["train"] * len(subject.dataset.y))
-    batch = min(max(1, rows), 32 if rows < ROWS else 64 if rows < 10 * ROWS else 256)
-    epochs = min(MOST, max(FEWEST, ceil(STEPS * batch / max(1, rows))))
+    rows = sizes(subject.dataset, shares(subject.dataset))["train"]
+    batch = min(rows, 32 if rows < ROWS else 64 if rows < 10 * ROWS else 256)
+    epochs = min(MOST, max(FEWEST, ceil(STEPS * batch / rows)))
     regression = subject.dataset.task == "regression"
     return {
         "name": "adam",

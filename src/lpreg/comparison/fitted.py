@@ -91,8 +91,11 @@ class Reading:
 def _encoded(
     column: Column, features: Sequence[str], values: np.ndarray, sign: str, cells: Cells
 ) -> np.ndarray:
-    """The inputs (n, inputs) of a column, as `lpreg.data.columns.encode` made them; a category that
-    was not there in training counts as none of those that were."""
+    """The inputs (n, inputs) of a column, as `lpreg.data.table` made them; a category that was not
+    there in training counts as none of those that were."""
+    if features[1:] and features[-1] == f"{column.name} missing":
+        own = _encoded(column, features[:-1], values, sign, cells)
+        return np.concatenate([own, np.isnan(own[:, :1])], axis=1)
     if column.kind == "numeric":
         return _numbers(column.name, values, sign, cells)[:, None]
     texts = np.array([_text(each) for each in values], dtype=object)

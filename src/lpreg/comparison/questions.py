@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from lpreg.analysis.tables import KNOBS
 from lpreg.comparison import fitted, networks
 from lpreg.comparison.arms import arms as arms_of
 from lpreg.comparison.design import design, joined, next_round
@@ -208,8 +209,8 @@ def _fit(found: Comparison, study: Study, subject: Subject, folder: Folder) -> N
     if advice.get("arm") is None:
         return
     rows = found.results[found.results["arm"] == advice["arm"]]
-    for key in ("lam", "strengths", "share", "dropout"):
-        if key in rows and pd.notna(advice.get(key)):
+    for key in KNOBS:
+        if key in rows and pd.notna(advice[key]):
             rows = rows[rows[key] == advice[key]]
     id = rows.loc[rows["seed"] == 0, "member"].item()
     place = folder.path / MODEL
