@@ -1,12 +1,14 @@
 """Views: how a tensor falls into groups, for `Group` penalties.
 
 A view shows a tensor as a matrix (groups, size) and puts such a matrix back; it knows nothing of
-penalties. Views have no arguments: all views of one kind are equal.
+penalties. Views have no arguments: all views of one kind are equal. Slices of the tensor along
+`axis` hold whole groups.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -14,6 +16,8 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Rows:
     """One group per output: w[i], a row of a matrix, all filters of an output channel."""
+
+    axis: ClassVar[int | None] = 0
 
     def groups(self, w: Tensor) -> Tensor:
         return at_least(2, w, self).flatten(1)
@@ -26,6 +30,8 @@ class Rows:
 class Columns:
     """One group per input: w[:, j], all that one input feature or channel feeds."""
 
+    axis: ClassVar[int | None] = 1
+
     def groups(self, w: Tensor) -> Tensor:
         return at_least(2, w, self).transpose(0, 1).flatten(1)
 
@@ -37,6 +43,8 @@ class Columns:
 class Filters:
     """One group per filter of a convolution: w[i, j], what one output takes from one input."""
 
+    axis: ClassVar[int | None] = 0
+
     def groups(self, w: Tensor) -> Tensor:
         return at_least(3, w, self).flatten(2).flatten(0, 1)
 
@@ -47,6 +55,8 @@ class Filters:
 @dataclass(frozen=True)
 class Whole:
     """The whole tensor is one group."""
+
+    axis: ClassVar[int | None] = None
 
     def groups(self, w: Tensor) -> Tensor:
         return w.reshape(1, -1)

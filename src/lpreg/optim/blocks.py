@@ -35,7 +35,7 @@ def update(
 
     `step_of` gives the coupling's step for the state that the base optimizer keeps of w.
     """
-    for part, kept, seen in blocks(w, latent, state) if penalty.separable else [(w, latent, state)]:
+    for part, kept, seen in blocks(penalty, w, latent, state):
         step = step_of(seen)
         if step is None:
             return False
@@ -46,26 +46,29 @@ def update(
     return True
 
 
-def blocks(w: Tensor, *states: State) -> Iterable[tuple[Any, ...]]:
+def blocks(penalty: Penalty, w: Tensor, *states: State) -> Iterable[tuple[Any, ...]]:
     """(block of w, states of the block, ...), all of them views: writing to them writes through.
 
-    A state's tensors of the shape of w are cut like w; what else it has (numbers, step counts) is
-    in the states of every block.
+    Blocks are as the penalty allows: of any entries, of whole groups, or all of w. A
+    state's tensors of the shape of w are cut like w; what else it has (numbers, step counts) is in
+    the states of every block.
     """
     # Other devices have no such cache, a compiler fuses by itself, subclasses slice as they please.
     plain = type(w) in (Tensor, nn.Parameter) and w.device.type == "cpu"
-    if not plain or w.numel() <= SIZE or torch.compiler.is_compiling():
+    whole = not penalty.separable and penalty.axis is None
+    if whole or not plain or w.numel() <= SIZE or torch.compiler.is_compiling():
         return [(w, *states)]
-    return _cut(w, states)
+    return _cut(penalty.axis, w, states)
 
 
-def _cut(w: Tensor, states: tuple[State, ...]) -> Iterator[tuple[Any, ...]]:
+def _cut(axis: int | None, w: Tensor, states: tuple[State, ...]) -> Iterator[tuple[Any, ...]]:
     names = [[key for key, value in state.items() if _like(value, w)] for state in states]
     tensors = [w, *(state[key] for state, keys in zip(states, names, strict=True) for key in keys)]
-    if all(tensor.is_contiguous() for tensor in tensors):
+    if axis is None and all(tensor.is_contiguous() for tensor in tensors):
         tensors = [tensor.view(-1) for tensor in tensors]
-    rows = max(1, SIZE * len(tensors[0]) // w.numel())
-    for block, *rest in zip(*(tensor.split(rows) for tensor in tensors), strict=True):
+    along = axis or 0
+    length = max(1, SIZE * tensors[0].shape[along] // w.numel())
+    for block, *rest in zip(*(tensor.split(length, along) for tensor in tensors), strict=True):
         parts = iter(rest)
         own = [{key: next(parts) for key in keys} for keys in names]
         yield (block, *({**state, **part} for state, part in zip(states, own, strict=True)))

@@ -31,6 +31,8 @@ class Penalty(ABC):
     convex: bool = True
     separable: bool = False
     """A sum over the entries of w. Then `prox` takes strengths that broadcast against v, too."""
+    axis: int | None = None
+    """Where it is not separable, but a sum over the slices of w along an axis: that axis."""
     smooth: bool = False
     """Differentiable everywhere."""
     scope: Scope = "tensor"

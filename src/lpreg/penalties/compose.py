@@ -50,6 +50,8 @@ class Sum(Penalty):
             )
         object.__setattr__(self, "terms", terms)
         object.__setattr__(self, "scope", next(iter(joint), "tensor"))
+        axes = {term.axis for term in terms if not term.separable}
+        object.__setattr__(self, "axis", axes.pop() if len(axes) == 1 else None)
         for trait in ("convex", "separable", "smooth"):
             object.__setattr__(self, trait, all(getattr(term, trait) for term in terms))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from lpreg.penalties.norms import direction, norm, prox_euclidean
 
 class View(Protocol):
     """How a tensor falls into groups of equal size (`lpreg.views`): frozen, compared by value."""
+
+    axis: ClassVar[int | None]
+    """Slices along it hold whole groups; None if there is no such axis."""
 
     def groups(self, w: Tensor) -> Tensor:
         """w as (groups, size)."""
@@ -34,6 +37,10 @@ class Group(Penalty):
 
     lam: Strength
     view: View
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "axis", self.view.axis)
 
     def value(self, w: Tensor) -> Tensor:
         g = self.view.groups(wide(w))
