@@ -27,8 +27,13 @@ def links(text: str) -> list[str]:
     return [link for link in found if link and "://" not in link]
 
 
+@pytest.mark.filterwarnings(  # Lightning's own
+    r"ignore:`isinstance\(treespec, LeafSpec\)` is deprecated:FutureWarning",
+    "ignore:The 'train_dataloader' does not have many workers",
+)
 @pytest.mark.parametrize("page", PAGES[1:], ids=TEST_IDS[1:])
-def test_every_program_runs(page: Path):
+def test_every_program_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(programs(page), page.name, "exec"), {"__name__": page.stem})
 
 

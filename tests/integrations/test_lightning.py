@@ -191,6 +191,19 @@ def test_a_step_that_the_scaler_skips_changes_nothing() -> None:
     assert (half(2.0**10).net[0].weight == 0).any()
 
 
+@pytest.mark.parametrize("coupling", ["proximal", "dual_averaging"])
+def test_a_target_knows_the_steps_of_the_training(coupling: str) -> None:
+    target = {"target": 0.6, "where": "net.0.weight"}
+    lightning = trainer(Regularization(L1(1.0), coupling, **target), epochs=10)
+    lightning.fit(module := Regression(), batches())
+    assert int((module.net.get_parameter("0.weight") == 0).sum()) in (57, 58)  # of 96
+    (optimizer,) = lightning.optimizers
+    assert isinstance(optimizer, Regularized) and optimizer.held
+    endless = trainer(Regularization(L1(1.0), coupling, **target), epochs=-1)
+    with pytest.raises(ValueError, match="steps"):
+        endless.fit(Regression(), batches())
+
+
 class Watch(Callback):
     def __init__(self) -> None:
         self.seen: list[dict[str, float]] = []

@@ -144,6 +144,13 @@ def test_bfloat16_autocast_keeps_exact_zeros(tmp_path: Path) -> None:
     assert zeros(trained(args, penalty, "proximal")) > 0
 
 
+def test_a_target_knows_the_steps_of_the_training(tmp_path: Path) -> None:
+    args, model = arguments(tmp_path, max_steps=40), bert()
+    choice: Any = regularized(args, L1(1.0), "proximal", "*.pooler.*.weight", target=0.75)
+    Trainer(model, args, train_dataset=rows(), optimizer_cls_and_kwargs=choice).train()
+    assert int((model.get_parameter("bert.pooler.dense.weight") == 0).sum()) == 48  # of 64
+
+
 def test_what_cannot_work_is_said(tmp_path: Path) -> None:
     args = arguments(tmp_path)
     with pytest.raises(ValueError, match="coupling='dual' is none of"):

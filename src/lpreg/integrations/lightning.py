@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 from typing import Any
 
@@ -32,8 +33,9 @@ class Regularization(Callback):
     optimizer states: a resumed training gives the same numbers.
 
     Names in `where` are those of the LightningModule, "model.0.weight" for instance; `options` are
-    the further keyword arguments of `Regularized`. At the end of each training epoch
-    `penalty_value` (over all penalised tensors) and `zeros` (the share of exact ones) are logged.
+    the further keyword arguments of `Regularized` (`steps`, for a `target`, are those of the
+    Trainer unless given or stepped by hand). At the end of each training epoch `penalty_value`
+    (over all penalised tensors) and `zeros` (the share of exact ones) are logged.
 
     Raises in `Trainer.fit` the errors of `Regularized`, and `ValueError` for a strategy that splits
     tensors between processes: a penalty is a function of whole tensors.
@@ -61,7 +63,7 @@ class Regularization(Callback):
         penalised = {w for w, _ in match(pl_module, self.penalty, self.where).values()}
         held = [_holds(optimizer, penalised) for optimizer in trainer.optimizers]
         trainer.optimizers = [
-            self._wrapped(optimizer, pl_module) if holds or not any(held) else optimizer
+            self._wrapped(optimizer, trainer) if holds or not any(held) else optimizer
             for optimizer, holds in zip(trainer.optimizers, held, strict=True)
         ]  # where none holds any, Regularized raises its own error
 
@@ -72,14 +74,18 @@ class Regularization(Callback):
             if isinstance(optimizer, Regularized)
             for name in optimizer.penalties
         }
-        weights = [pl_module.get_parameter(name) for name in acting]
+        weights = [w for w, _ in match(pl_module, acting).values()]
         zeros = sum(int((w == 0).sum()) for w in weights) / sum(w.numel() for w in weights)
         with torch.no_grad():
             value = penalty_value(pl_module, acting)
         pl_module.log_dict({"penalty_value": value, "zeros": zeros}, sync_dist=True)
 
-    def _wrapped(self, optimizer: Optimizer, module: LightningModule) -> Regularized:
-        return _Wrapped(optimizer, module, self.penalty, self.coupling, self.where, **self.options)
+    def _wrapped(self, optimizer: Optimizer, trainer: Trainer) -> Regularized:
+        options, module = dict(self.options), trainer.lightning_module
+        if "target" in options and module.automatic_optimization:
+            steps = trainer.estimated_stepping_batches  # infinity or -1: nobody knows
+            options.setdefault("steps", int(steps) if 0 < steps < math.inf else None)
+        return _Wrapped(optimizer, module, self.penalty, self.coupling, self.where, **options)
 
 
 class _Wrapped(Regularized):

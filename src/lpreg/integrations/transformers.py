@@ -34,8 +34,9 @@ def regularized(
     """The `optimizer_cls_and_kwargs` of a `Trainer` that trains with `penalty`.
 
     The optimizer is the one that `args` describes (`optim`, `learning_rate`, `weight_decay`, ...),
-    wrapped by `lpreg.Regularized`, whose further keyword arguments are `options`; schedules,
-    accumulation, clipping and checkpoints are the Trainer's. Give the same `args` to both:
+    wrapped by `lpreg.Regularized`, whose further keyword arguments are `options` (`steps`, for a
+    `target`, are `args.max_steps` where that is set); schedules, accumulation, clipping and
+    checkpoints are the Trainer's. Give the same `args` to both:
 
         Trainer(model, args, optimizer_cls_and_kwargs=regularized(args, lpreg.L1(1e-4)), ...)
 
@@ -48,6 +49,8 @@ def regularized(
             f"TrainingArguments({split[0]}=...) cuts tensors into pieces, and a penalty is a "
             "function of whole ones: train on one device or with DDP."
         )
+    if "target" in options and args.max_steps > 0:
+        options.setdefault("steps", args.max_steps)
 
     def wrapped(model: nn.Module) -> Regularized:
         return Regularized(_base(args, model), model, penalty, coupling, where, **options)
