@@ -216,6 +216,16 @@ def test_an_average_loses_the_zeros_and_may_take_those_of_the_weights() -> None:
     assert zeros(average) == zeros(model)
 
 
+def test_an_average_that_starts_when_zeros_are_held_has_all_of_them() -> None:
+    model = net()
+    optimizer = wrap(model, lam=0.3)
+    train(model, optimizer, range(30))
+    optimizer.hold()
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    train(model, optimizer, range(30, 40), after=lambda: average.update_parameters(model))
+    assert zeros(average) == zeros(model) > 5
+
+
 # --- wrapped models ---
 
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lpreg.optim.couplings import COUPLINGS, Coupling
-from lpreg.penalties.base import Penalty
 
 
 def check_types(optimizer: object, model: object) -> None:
@@ -28,26 +27,6 @@ def coupling_named(name: str) -> Coupling:
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(f"coupling={name!r} is none of {', '.join(COUPLINGS)}{hint}.")
     return COUPLINGS[name]
-
-
-def check_saved(
-    saved: Mapping[str, Any], coupling: Coupling, penalties: Mapping[str, Penalty]
-) -> None:
-    """`ValueError` for a state of another coupling, of other tensors or kinds of penalty."""
-    if saved["coupling"] != coupling.name:
-        raise ValueError(
-            f"the state was saved with coupling {saved['coupling']!r} and this optimizer has "
-            f"{coupling.name!r}: build it with the same."
-        )
-    theirs = {name: entry["penalty"] for name, entry in saved["on"].items()}
-    ours = {name: repr(penalty.structure()) for name, penalty in penalties.items()}
-    if theirs != ours:
-        odd = sorted(theirs.items() ^ ours.items())
-        raise ValueError(
-            f"the state was saved with other penalties or tensors: {odd[0][0]!r} has "
-            f"{theirs.get(odd[0][0])} there and {ours.get(odd[0][0])} here; build the "
-            "optimizer as it was."
-        )
 
 
 def warn_of_decay(

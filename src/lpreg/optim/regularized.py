@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lpreg.optim import blocks
-from lpreg.optim.checks import check_saved, check_types, coupling_named, warn_of_decay
+from lpreg.optim.checks import check_types, coupling_named, warn_of_decay
 from lpreg.optim.metric import blank_state, metric
+from lpreg.optim.saved import check_saved, restore, saved_of
 from lpreg.optim.schedules import Schedule
 from lpreg.optim.target import Moved, Per, Target, check_zeros, target_of
 from lpreg.optim.value import Penalties, joined, parted, together
@@ -85,12 +86,12 @@ class Regularized(Optimizer):
         self.count = 0
         self.latent: dict[str, dict[str, Tensor]] = {}
         self.zeros: dict[str, Tensor] = {}
-        self._names: dict[Tensor, str] = {}
+        self.names: dict[Tensor, str] = {}
         self._select = partial(match, model, penalty, where)
         self.__setstate__({})
         self._admit(optimizer.param_groups)
         self._scheduled()
-        if not self._names:
+        if not self.names:
             raise ValueError(
                 f"the optimizer holds none of the penalised parameters "
                 f"({', '.join(self._select())}): build it from this model's parameters, or choose "
@@ -143,7 +144,7 @@ class Regularized(Optimizer):
         That takes away what the penalty took from the weights that it kept. There is no way back:
         what "dual_averaging" knew of the weights at zero is dropped.
         """
-        self.zeros = {name: parameter == 0 for parameter, name in self._names.items()}
+        self.zeros = {name: parameter == 0 for parameter, name in self.names.items()}
         self.latent.clear()
 
     @property
@@ -161,18 +162,7 @@ class Regularized(Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """The base optimizer's, and under "lpreg" the coupling, strengths and latent state."""
-        tensors = {
-            name: {
-                "penalty": repr(penalty.structure()),
-                "strengths": [float(strength) for strength in penalty.data()],
-                "latent": dict(self.latent.get(name, {})),
-                "zeros": self.zeros.get(name),
-            }
-            for name, penalty in self.penalties.items()
-        }
-        scale = dict(self.scale) if isinstance(self.scale, dict) else self.scale
-        ours = {"coupling": self.coupling.name, "count": self.count, "scale": scale}
-        return {**self.base.state_dict(), "lpreg": {**ours, "on": tensors}}
+        return {**self.base.state_dict(), "lpreg": saved_of(self)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restores all that `state_dict` gave, strengths included.
@@ -180,31 +170,15 @@ class Regularized(Optimizer):
         `ValueError` for a state of another coupling, of other tensors or of other kinds of penalty,
         before anything has changed.
         """
-        if "lpreg" not in state_dict:
-            raise ValueError(
-                "this state was not saved by lpreg.Regularized: a bare optimizer's goes to "
-                "regularized.base.load_state_dict(...)."
-            )
-        rest = dict(state_dict)
-        saved = rest.pop("lpreg")
-        check_saved(saved, self.coupling, self.penalties)
-        self.base.load_state_dict(rest)
-        self.scale, self.count = saved.get("scale", 1.0), saved.get("count", 0)
-        self.zeros = {}
-        for parameter, name in self._names.items():
-            entry = saved["on"][name]
-            if entry.get("zeros") is not None:
-                self.zeros[name] = entry["zeros"].to(parameter.device, copy=True)
-            self.penalties[name] = self.penalties[name].with_data(tuple(entry["strengths"]))
-            self.latent[name] = {
-                key: value.to(parameter.device, copy=True) for key, value in entry["latent"].items()
-            }
+        check_saved(state_dict, self)
+        self.base.load_state_dict({k: v for k, v in state_dict.items() if k != "lpreg"})
+        restore(state_dict["lpreg"], self)
 
     def __getstate__(self) -> dict[str, Any]:
         # As in Optimizer, hooks stay behind, and so does the `step` that a scheduler replaced.
         kept = (
             *("base", "coupling", "penalties", "scale", "schedule", "target", "count"),
-            *("latent", "zeros", "_names", "_select"),
+            *("latent", "zeros", "names", "_select"),
         )
         return {key: self.__dict__[key] for key in kept}
 
@@ -229,9 +203,9 @@ class Regularized(Optimizer):
                 if parameter in selected:
                     name, penalty = selected[parameter]
                     self._rehearse(name, penalty, parameter, group)
-                    self._names[parameter] = name
+                    self.names[parameter] = name
                     self.penalties[name] = penalty
-        warn_of_decay(self.base, groups, self._names)
+        warn_of_decay(self.base, groups, self.names)
 
     def _rehearse(self, name: str, penalty: Penalty, w: Tensor, group: dict[str, Any]) -> None:
         """Let what cannot work fail now and not in the first step."""
@@ -252,7 +226,7 @@ class Regularized(Optimizer):
         return self.coupling.step(group["lr"], partial(metric, type(self.base), group, state))
 
     def _penalised(self) -> Iterator[tuple[Tensor, Penalty]]:
-        return ((parameter, self._scaled(name)) for parameter, name in self._names.items())
+        return ((parameter, self._scaled(name)) for parameter, name in self.names.items())
 
     def _scaled(self, name: str) -> Penalty:
         """The penalty that acts on a parameter now."""
@@ -295,7 +269,7 @@ class Regularized(Optimizer):
         if self.target is not None and not self.held and self.target.due(self.count):
             self._aim(self.target)
         if self.held:
-            for parameter, name in self._names.items():
+            for parameter, name in self.names.items():
                 if name in self.zeros:  # and not in a group that came later
                     parameter.masked_fill_(self.zeros[name], 0)
             return
@@ -310,8 +284,8 @@ class Regularized(Optimizer):
         """The penalised parameters that have a gradient, with group and name."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter in self._names and parameter.grad is not None:
-                    yield group, parameter, self._names[parameter]
+                if parameter in self.names and parameter.grad is not None:
+                    yield group, parameter, self.names[parameter]
 
     def _aim(self, target: Target) -> None:
         """Solve for the strengths; at the end, choose the zeros and hold them."""
@@ -320,7 +294,7 @@ class Regularized(Optimizer):
             for group, parameter, name in self._moved()
         }
         moved = []
-        for parameter, name in self._names.items():
+        for parameter, name in self.names.items():
             penalty, step = self.penalties[name], steps.get(name)
             latent = self.latent.get(name) or self.coupling.init(penalty, parameter)
             if step is not None:
