@@ -224,6 +224,12 @@ def test_an_optimizer_knows_the_strengths_by_now():
     assert str(lpreg.certificate(model, optimizer)) == str(lpreg.certificate(model, L1(0.5)))
     optimizer.scale = 0.5
     assert str(lpreg.certificate(model, optimizer)) == str(lpreg.certificate(model, L1(0.25)))
+    optimizer.hold()
+    with pytest.raises(ValueError, match="holds its zeros"):
+        lpreg.certificate(model, optimizer)
+    assert str(lpreg.certificate(model, optimizer.penalties)) == str(
+        lpreg.certificate(model, L1(0.5))
+    )
 
 
 def test_the_table():

@@ -126,10 +126,16 @@ def certificate(
             the metric that the optimizer has by now.
 
     Raises:
-        ValueError: a penalised tensor has no gradient, a weight decay cannot be counted, or for
-            the reasons of `where`.
+        ValueError: a penalised tensor has no gradient, a weight decay cannot be counted, the
+            optimizer holds its zeros (`Regularized.hold`), or for the reasons of `where`.
     """
     if isinstance(penalty, Regularized):
+        if penalty.held:
+            raise ValueError(
+                "this optimizer holds its zeros and trains the rest without the penalty, so that "
+                "task loss + penalty is no longer what it solves; to ask all the same, give "
+                "certificate its `penalties` instead of the optimizer."
+            )
         penalty, optimizer = {n: penalty._scaled(n) for n in penalty.penalties}, penalty
     held = match(model, penalty, where)
     missing = [name for name, (parameter, _) in held.items() if parameter.grad is None]
