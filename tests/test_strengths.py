@@ -1,18 +1,22 @@
 """docs/strengths.md: each conversion, against the library that it names.
 
 A solution that scikit-learn found must be stationary for our penalty at the converted strength, and
-not at another one. Keras is not here: its formulas are ours, and it is a large package.
+not at another one. Keras and optax are not here: their formulas are ours, and they are large.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+import skglm.penalties as skglm
 import torch
+from skglm.datafits import Logistic, Quadratic
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
-from sklearn.linear_model import Lasso, LogisticRegression, Ridge
+from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso, Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from torch import Tensor, nn
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
@@ -20,7 +24,7 @@ from torch.nn.functional import (
     linear,
     mse_loss,
 )
-from torch.optim import SGD, Adam, AdamW
+from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop
 
 from lpreg import L1, L2, ElasticNet, Group, LInf, Lp, Norm, Regularized, views
 from lpreg.penalties import Penalty
@@ -129,7 +133,85 @@ def trained(optimizer: Callable[[nn.Module], Any], steps: int = 5) -> Tensor:
     return model.weight.detach()
 
 
-@pytest.mark.parametrize("base", [SGD, Adam])
+NETWORK: dict[str, Any] = {
+    "hidden_layer_sizes": (5,),
+    "activation": "tanh",
+    "solver": "lbfgs",
+    "tol": 1e-14,
+    "max_iter": 20_000,
+    "max_fun": 100_000,
+    "random_state": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "loss", "lam"),
+    [
+        (MLPClassifier, iris, cross_entropy, 0.5 / FLOWERS),
+        (MLPRegressor, diabetes, half_mse, 0.5 / N),
+        (MLPRegressor, diabetes, mse_loss, 1 / N),
+    ],
+)
+def test_perceptrons_of_scikit_learn(kind: Any, data: Any, loss: Loss, lam: float) -> None:
+    x, y = data()
+    alpha = 3.0
+    fitted = kind(alpha=alpha, **NETWORK).fit(x.numpy(), y.numpy())
+    weights = [torch.tensor(w.T).requires_grad_() for w in fitted.coefs_]
+    first, last = weights
+    hidden = torch.tanh(linear(x, first, torch.tensor(fitted.intercepts_[0])))
+    loss(linear(hidden, last, torch.tensor(fitted.intercepts_[1])).squeeze(1), y).backward()
+    for w in weights:
+        slope = w.grad
+        assert slope is not None
+        scale = float(slope.abs().max())
+        for factor, stationary in ((1.0, True), (0.9, False), (0.5, False), (2.0, False)):
+            penalty = L2(alpha * lam * factor)
+            assert (float(penalty.distance(w.detach(), slope).max()) < 1e-2 * scale) == stationary
+
+
+def test_a_group_lasso_of_scikit_learn() -> None:
+    x, y = diabetes()
+    both = torch.stack([y, x[:, 0] + y.flip(0)], dim=1)
+    fitted = MultiTaskLasso(alpha=0.1, tol=1e-13, max_iter=1_000_000).fit(x.numpy(), both.numpy())
+    w = torch.tensor(fitted.coef_).requires_grad_()
+    mse_loss(linear(x, w, torch.tensor(fitted.intercept_)), both).backward()
+    assert w.grad is not None
+    scale = float(w.grad.abs().max())
+    assert (w == 0).all(0).any() and not (w == 0).all()
+    for factor, stationary in ((1.0, True), (0.99, False), (1.01, False), (math.sqrt(2), False)):
+        penalty = Group(2 * 0.1 / 2**1.5 * factor, views.Columns())
+        distance = float(penalty.distance(w.detach(), w.grad).max())
+        assert (distance < 1e-6 * scale) == stationary
+
+
+def test_skglm() -> None:
+    """Its datafits are means over the samples, with the 1/2, and its penalties are ours."""
+    x, y = versicolor()
+    w = torch.linspace(-1.5, 2, 4, dtype=torch.float64)
+    output = x @ w
+    signs = 2 * y - 1
+    for datafit, target, loss in (
+        (Quadratic(), signs, half_mse(output, signs)),
+        (Logistic(), signs, binary_cross_entropy_with_logits(output, y)),
+    ):
+        theirs = datafit.value(target.numpy(), w.numpy(), output.numpy())
+        assert theirs == pytest.approx(float(loss), rel=1e-12)
+    for penalty, ours in (
+        (skglm.L1(0.3), L1(0.3)),
+        (skglm.L1_plus_L2(0.3, 0.4), ElasticNet(0.3, 0.4)),
+        (skglm.L0_5(0.3), Lp(0.3, 0.5)),
+        (skglm.L2_3(0.3), Lp(0.3, 2 / 3)),
+    ):
+        assert penalty.value(w.numpy()) == pytest.approx(float(ours.value(w)), rel=1e-12)
+    pairs = skglm.WeightedGroupL2(0.3, np.sqrt([2, 2]), np.array([0, 2, 4]), np.arange(4))
+    rows = Group(0.3, views.Rows()).value(w.view(2, 2))
+    assert pairs.value(w.numpy()) == pytest.approx(float(rows), rel=1e-12)
+
+
+COUPLED = [SGD, Adam, RMSprop, Adagrad, NAdam, RAdam, Adamax]
+
+
+@pytest.mark.parametrize("base", COUPLED)
 def test_weight_decay_is_twice_the_strength(base: Any) -> None:
     def decayed(model: Any) -> Any:
         groups = [{"params": [model.weight], "weight_decay": 0.2}, {"params": [model.bias]}]
@@ -142,15 +224,20 @@ def test_weight_decay_is_twice_the_strength(base: Any) -> None:
     assert float((ours(0.2) - trained(decayed)).abs().max()) > 1e-3
 
 
-def test_adamw_decay_is_decoupled_to_first_order() -> None:
+@pytest.mark.parametrize("base", [AdamW, NAdam, RAdam])
+def test_decoupled_decay_is_decoupled_to_first_order(base: Any) -> None:
+    how: dict[str, Any] = (
+        {"lr": 1e-3} if base is AdamW else {"lr": 1e-3, "decoupled_weight_decay": True}
+    )
+
     def decayed(model: Any) -> Any:
         groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
-        return AdamW(groups, lr=1e-3, weight_decay=0.2)
+        return base(groups, weight_decay=0.2, **how)
 
     def ours(lam: float) -> Tensor:
         return trained(
             lambda model: Regularized(
-                AdamW(model.parameters(), lr=1e-3, weight_decay=0.0), model, L2(lam), "decoupled"
+                base(model.parameters(), weight_decay=0.0, **how), model, L2(lam), "decoupled"
             )
         )
 
