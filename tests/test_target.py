@@ -169,15 +169,29 @@ def test_tensors_without_a_gradient_count_and_stay() -> None:
     model = net()
     optimizer = Regularized(adam(model), model, L1(1.0), "proximal", target=0.5, steps=50)
     kept = model.get_parameter("0.weight").detach().clone()
-    for step in range(50):
+
+    def unreached(step: int) -> None:
         optimizer.zero_grad()
         x, y = batch(step)
         nn.functional.cross_entropy(model[1:](model[0](x).detach()), y).backward()
         optimizer.step()
+
+    for step in range(44):
+        unreached(step)
+    with pytest.warns(UserWarning, match="missed: the model has 42.2% zeros"):
+        unreached(44)
     assert model.get_parameter("0.weight").equal(
         kept
     )  # 768 of 1328 weights: the others cannot make the half
     assert all(found > 0.9 for found in shares(model)[1:])
+
+
+def test_a_learning_rate_of_zero_makes_no_zeros_and_says_so() -> None:
+    model = net()
+    optimizer = Regularized(sgd(model), model, L1(1.0), "proximal", target=0.9, steps=STEPS)
+    optimizer.param_groups[0]["lr"] = 0.0
+    with pytest.warns(UserWarning, match="the model has 0.0% zeros.*learning rate is 0"):
+        train(model, optimizer, range(STEPS))
 
 
 def test_bfloat16() -> None:

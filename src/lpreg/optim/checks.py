@@ -48,3 +48,15 @@ def warn_of_decay(
             UserWarning,
             stacklevel=4,
         )
+
+
+def warn_of_miss(target: float, missed: Iterable[str]) -> None:
+    """Say where the zeros that are held are not as many as were asked for."""
+    if where := ", ".join(missed):
+        warnings.warn(
+            f"target={target!r} is missed: {where}, which are held now. A strength can make none "
+            "where the learning rate is 0 or a tensor has no gradient, and cannot spare weights "
+            "whose gradient is always 0.",
+            UserWarning,
+            stacklevel=5,
+        )

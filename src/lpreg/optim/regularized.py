@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lpreg.optim import blocks
-from lpreg.optim.checks import check_types, coupling_named, warn_of_decay
+from lpreg.optim.checks import check_types, coupling_named, warn_of_decay, warn_of_miss
 from lpreg.optim.metric import blank_state, metric
 from lpreg.optim.saved import check_saved, restore, saved_of
 from lpreg.optim.schedules import Schedule
@@ -305,6 +305,7 @@ class Regularized(Optimizer):
             for each in moved:
                 factor = self.scale[each.name] if isinstance(self.scale, dict) else self.scale
                 each.w.masked_fill_(each.zero(factor), 0)
+            warn_of_miss(target.share, target.missed(moved))
             self.hold()
 
 
