@@ -323,7 +323,8 @@ def _weights(group: pd.DataFrame) -> Table:
     return table
 
 
-AXES = {"share": "share", "lr": "lr", "momentum": "momentum", "batch_size": "batch"}
+AXES = {"share": "share", "dropout": "dropout"}
+AXES |= {"lr": "lr", "momentum": "momentum", "batch_size": "batch"}
 """Columns of a setting that are shown where they differ, and their heads."""
 
 

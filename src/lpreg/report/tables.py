@@ -149,7 +149,8 @@ def intervals(head: str, key: str, percent: bool, spread: bool = True) -> Column
     return Column(head, names, cell)
 
 
-AXES = {"share": "share", "lr": "lr", "momentum": "momentum", "batch_size": "batch"}
+AXES = {"share": "share", "dropout": "dropout"}
+AXES |= {"lr": "lr", "momentum": "momentum", "batch_size": "batch"}
 """Columns of a setting that are shown where they differ, and their heads."""
 
 SEVERAL = "the arm's best on validation"
