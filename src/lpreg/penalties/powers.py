@@ -96,28 +96,28 @@ def prox_power(v: Tensor, t: Tensor, p: float) -> Tensor:
     and 1, so that from the right of the larger root no step overshoots by much. As a step leaves
     about the cube of the error, float32 will do for all but the last.
     """
-    long, jump = v.to(t.dtype), log_jump(p)
-    log_k = math.log2(p) + t.log2() + (p - 2) * nonzero(long.abs()).log2()
-    near = log_k.clamp(-1e5, min(1e5, jump))
-    short = near.float()
+    long = v.to(t.dtype)
+    log_k = torch.add(t.log2(), nonzero(long.abs()).log2(), alpha=p - 2) + math.log2(p)
+    log_k = log_k.clamp(-1e5, 1e5 if p > 1 else beyond_jump(p))
+    short = log_k.float()
     y = (short / (1 - p)).clamp(max=0.0) if p > 1 else torch.zeros_like(short)
     for _ in range(halley_steps(p)):
         y = halley(y, short, p)
     y = y.to(t.dtype)
     for _ in range(1 if v.dtype == torch.float32 else 2):
-        y = halley(y, near, p)
-    x = (long * y.exp2()).to(v.dtype)
-    return x if p > 1 else x * (log_k < jump)
+        y = halley(y, log_k, p)
+    z = y.exp2() if p > 1 else above(y.exp2(), 2 * (1 - p) / (2 - p))
+    return (long * z).to(v.dtype)
 
 
 def halley(y: Tensor, log_k: Tensor, p: float) -> Tensor:
-    """One step towards log2(2^(log_k + (p-1) y) + 2^y) = 0."""
-    pull = torch.add(log_k, y, alpha=p - 1).exp2()
-    whole = pull + y.exp2()
-    slope = (p - 2) * (pull / whole) + 1
-    bend = p - slope - (p - 1) / slope  # the second derivative over slope and log 2
-    whole = whole.log2()
-    return y - whole / torch.addcmul(slope, whole, bend, value=-math.log(2) / 2)
+    """One step towards f = log2(2^(log_k + (p-1) y) + 2^y) = 0; what can be in place is."""
+    pull = torch.add(log_k, y, alpha=p - 1).exp2_()
+    whole = y.exp2().add_(pull)
+    slope = pull.div_(whole).mul_(p - 2).add_(1)
+    bend = slope.reciprocal().mul_(1 - p).sub_(slope).add_(p)  # f'' / (f' log 2)
+    f = whole.log2_()
+    return y - f.div_(torch.addcmul(slope, f, bend, value=-math.log(2) / 2))
 
 
 def halley_steps(p: float) -> int:
@@ -126,11 +126,9 @@ def halley_steps(p: float) -> int:
     return math.ceil((1 + spread) / 3) if p > 1 else math.ceil(0.9 + 0.45 * spread)
 
 
-def log_jump(p: float) -> float:
-    """log2 k*, from which on the prox is zero; never for p > 1."""
-    if p > 1:
-        return math.inf
-    return math.log2(p / (2 - p)) + (1 - p) * math.log2(2 * (1 - p) / (2 - p))
+def beyond_jump(p: float) -> float:
+    """For p < 1 more than log2 k*, where the prox becomes zero, but there is a root, z < z*."""
+    return math.log2(p / (2 - p)) + (1 - p) * (math.log2(2 * (1 - p) / (2 - p)) + 0.1)
 
 
 def above(z: Tensor, jump: float) -> Tensor:
