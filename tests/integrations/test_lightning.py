@@ -214,7 +214,9 @@ class Watch(Callback):
 
 def test_what_is_logged_after_each_epoch() -> None:
     watch = Watch()
-    module = fitted(Regression(), Regularization(L1(0.05), "proximal"), watch, epochs=4)
+    module = fitted(
+        Regression(), Regularization(L1(0.05), "proximal", target=None), watch, epochs=4
+    )
     assert len(watch.seen) == 4
     weights = torch.cat([module.net[0].weight.flatten(), module.net[2].weight.flatten()]).detach()
     assert watch.seen[-1] == {

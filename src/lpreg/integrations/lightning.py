@@ -82,7 +82,7 @@ class Regularization(Callback):
 
     def _wrapped(self, optimizer: Optimizer, trainer: Trainer) -> Regularized:
         options, module = dict(self.options), trainer.lightning_module
-        if "target" in options and module.automatic_optimization:
+        if options.get("target") is not None and module.automatic_optimization:
             steps = trainer.estimated_stepping_batches  # infinity or -1: nobody knows
             options.setdefault("steps", int(steps) if 0 < steps < math.inf else None)
         return _Wrapped(optimizer, module, self.penalty, self.coupling, self.where, **options)

@@ -49,7 +49,7 @@ def regularized(
             f"TrainingArguments({split[0]}=...) cuts tensors into pieces, and a penalty is a "
             "function of whole ones: train on one device or with DDP."
         )
-    if "target" in options and args.max_steps > 0:
+    if options.get("target") is not None and args.max_steps > 0:
         options.setdefault("steps", args.max_steps)
 
     def wrapped(model: nn.Module) -> Regularized:
