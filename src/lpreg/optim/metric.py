@@ -59,7 +59,8 @@ def _adam(group: Group, state: State) -> Tensor:
     _, beta2 = group["betas"]
     second = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
     root = torch.sqrt(1 - beta2 ** _exact(state["step"]))
-    return group["lr"] / ((second.sqrt() / root) + group["eps"])
+    # lr / (second.sqrt() / root + eps) in three passes instead of five
+    return group["lr"] * root / (second.sqrt() + group["eps"] * root)
 
 
 def _nadam(group: Group, state: State) -> Tensor:
