@@ -39,12 +39,15 @@ def test_every_program_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_readme_says_what_it_prints(capsys: pytest.CaptureFixture[str]):
     exec(compile(programs(README), README.name, "exec"), {})
-    first, _, table = capsys.readouterr().out.partition("\n")
+    first, *tables = capsys.readouterr().out.splitlines()
     counts = re.fullmatch(r"(\d+) of 45 noise inputs are cut off, (\d+) of the 5 others", first)
     assert counts is not None
     assert int(counts[1]) > 30
     assert int(counts[2]) == 0
-    assert table in README.read_text("utf-8")
+    assert "\n".join(tables[:6]) in README.read_text("utf-8")
+    share = re.search(r"weights are zero, (\d+\.\d) %", tables[-1])
+    assert share is not None
+    assert abs(float(share[1]) - 90) <= 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=TEST_IDS)

@@ -361,7 +361,7 @@ def test_penalties_and_couplings_without_zeros(penalty: Any, coupling: str, mess
         ({"steps": 100}, "say how to reach"),
         ({"target": 0.5, "steps": 100, "schedule": lambda _: 1.0}, "leave one out"),
     ],
-    ids=str,
+    ids=["no steps", "zero", "a fraction", "per", "steps alone", "a schedule"],
 )
 def test_arguments_that_do_not_go_together(arguments: dict[str, Any], message: str) -> None:
     model = net()
