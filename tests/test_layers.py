@@ -48,6 +48,9 @@ LAYERS = {
         {*CORE, "models", "train", "data", "analysis", "study", "pages"},
         LIBRARY | FRAMES | {"safetensors", "tomli_w"},
     ),
+    "estimators": Layer(
+        {*CORE, "models", "train", "analysis", "study"}, LIBRARY | {"joblib", "sklearn"}
+    ),
     "cli": Layer(
         {*CORE, "models", "train", "data", "analysis", "figures", "report", "study", "explain"}
         | {"pages", "comparison"},

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from lpreg import views as views
     from lpreg.comparison import Comparison as Comparison
     from lpreg.comparison import compare as compare
+    from lpreg.estimators import LpMLPClassifier as LpMLPClassifier
+    from lpreg.estimators import LpMLPClassifierCV as LpMLPClassifierCV
+    from lpreg.estimators import LpMLPRegressor as LpMLPRegressor
+    from lpreg.estimators import LpMLPRegressorCV as LpMLPRegressorCV
     from lpreg.optim import Ramp as Ramp
     from lpreg.optim import Regularized as Regularized
     from lpreg.optim import certificate as certificate
@@ -42,6 +46,10 @@ __all__ = [
     "Group",
     "LInf",
     "Lp",
+    "LpMLPClassifier",
+    "LpMLPClassifierCV",
+    "LpMLPRegressor",
+    "LpMLPRegressorCV",
     "Norm",
     "Ramp",
     "Regularized",
@@ -68,9 +76,11 @@ _LIBRARY = {
     **dict.fromkeys(("compact", "sparsity"), "lpreg.structure"),
     "describe": "lpreg.select",
 }
+_ESTIMATORS = ("LpMLPClassifier", "LpMLPClassifierCV", "LpMLPRegressor", "LpMLPRegressorCV")
 _LAB: dict[str, str] = {
     **dict.fromkeys(("load", "read", "snapshots"), "lpreg.study"),
     **dict.fromkeys(("Comparison", "compare"), "lpreg.comparison"),
+    **dict.fromkeys(_ESTIMATORS, "lpreg.estimators"),
 }
 
 
