@@ -33,6 +33,7 @@ def links(text: str) -> list[str]:
 )
 @pytest.mark.parametrize("page", PAGES[1:], ids=TEST_IDS[1:])
 def test_every_program_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "docs").symlink_to(README.parent / "docs")  # what they read; they write beside it
     monkeypatch.chdir(tmp_path)
     exec(compile(programs(page), page.name, "exec"), {"__name__": page.stem})
 
