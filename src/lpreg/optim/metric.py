@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 
+from lpreg.penalties.base import like
+
 Group = Mapping[str, Any]
 State = Mapping[str, Any]
 
@@ -58,9 +60,9 @@ def _sgd(group: Group, state: State) -> float | Tensor:
 def _adam(group: Group, state: State) -> Tensor:
     _, beta2 = group["betas"]
     second = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
-    root = torch.sqrt(1 - beta2 ** _exact(state["step"]))
-    # lr / (second.sqrt() / root + eps) in three passes instead of five
-    return group["lr"] * root / (second.sqrt() + group["eps"] * root)
+    root = (1 - beta2 ** _read(state["step"])) ** 0.5
+    # lr / (second.sqrt() / root + eps), in three passes instead of six
+    return like(second, group["lr"] * root) / (second.sqrt() + group["eps"] * root)
 
 
 def _nadam(group: Group, state: State) -> Tensor:
@@ -107,6 +109,14 @@ def _adagrad(group: Group, state: State) -> Tensor:
 def _exact(number: float | Tensor) -> Tensor:
     """As float64: step counts are float32 tensors, in which 1 - 0.999**1 has lost four digits."""
     return torch.as_tensor(number, dtype=torch.float64)
+
+
+def _read(number: float | Tensor) -> float | Tensor:
+    """As float64, a float where that waits for nothing: it saves the calls for tiny tensors."""
+    elsewhere = isinstance(number, Tensor) and number.device.type != "cpu"
+    if elsewhere or torch.compiler.is_compiling():
+        return _exact(number)
+    return float(number)
 
 
 METRICS: dict[type[Optimizer], Callable[[Group, State], float | Tensor]] = {
