@@ -197,6 +197,9 @@ def main() -> None:
             print(line("bare", plain, plain))
         for name, side in zip(some, sides, strict=True):
             print(line(name, side, plain), flush=True)
+        if "L1" in some and "L1 by hand" in some:
+            ours, hand = (sides[some.index(name)].whole for name in ("L1", "L1 by hand"))
+            print(f"| L1 over L1 by hand | | {ratio(ours, hand):.2f} | 1 | | |")
         del plain, sides
         gc.collect()
 
