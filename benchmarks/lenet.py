@@ -2,7 +2,7 @@
 
     LPREG_DATA=... python benchmarks/lenet.py [--density 0.05 0.02] [--seeds 3] [--epochs 20]
 
-A plain loop with `lpreg.Regularized(..., target=1 - density)`: Adam, batches of 256, cosine decay
+A plain loop with `lpreg.Regularized(..., target=1 - density)`: Adam, batches of 128, cosine decay
 to zero, grey values from 0 to 1, no augmentation. The zeros are held after `HELD` of the steps; the
 rest trains what is left without the penalty. Of the official 60,000 images 55,000 train and 5,000
 choose; the official 10,000 test. Runs that the file `--out` has already are not repeated. Prints
@@ -34,7 +34,7 @@ PUBLISHED = {
     0.01: "sparse momentum: 2.36",
 }
 SIZES = {"train": 55_000, "val": 5_000, "test": 10_000}
-BATCH, RATE, HELD = 256, 2e-3, 0.6
+BATCH, RATE, HELD = 128, 2e-3, 0.6
 
 
 def lenet() -> nn.Sequential:
