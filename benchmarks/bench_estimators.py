@@ -21,6 +21,7 @@ import argparse
 import os
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from statistics import mean, median
 from time import perf_counter
 from typing import Any
@@ -117,9 +118,10 @@ def search(
 
 def lassonet_order(x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
     """The pixels, those that leave last first."""
-    from lassonet import LassoNetClassifier
-
-    model = LassoNetClassifier(hidden_dims=(100,), verbose=0, random_state=seed, torch_seed=seed)
+    lassonet = import_module("lassonet")  # no part of the environment of the tests
+    model = lassonet.LassoNetClassifier(
+        hidden_dims=(100,), verbose=0, random_state=seed, torch_seed=seed
+    )
     model.path(x, y)
     return np.argsort(-model.feature_importances_.numpy(), kind="stable")
 

@@ -133,12 +133,12 @@ def _stack(task: tuple[list[int], list[dict], int]) -> None:
     hidden, members, epochs = task
     steps = epochs * STEPS_PER_EPOCH
     recipe = Recipe(batch_size=BATCH, steps=steps, evaluate_every=steps)
-    dropout = members[0].get("dropout", 0.0)
+    builds = [partial(network, hidden, m.get("dropout", 0.0)) for m in members]
     runs = [
         Run(seed=m["seed"], lr=1e-3, penalty=m.get("penalty"), coupling=m.get("coupling", "loss"))
         for m in members
     ]
-    train_stack(partial(network, hidden, dropout), runs, SAMPLES, recipe)
+    train_stack(builds, runs, SAMPLES, recipe)
 
 
 def _warm(_: int) -> None:
@@ -151,18 +151,14 @@ def _warm(_: int) -> None:
 def engine_tasks(
     hidden: list[int], mix: list[dict], members: int, epochs: int
 ) -> list[tuple[list[int], list[dict], int]]:
-    """The members of all arms, as the plan would stack them."""
+    """The members of all arms, stacked as the plan does it for a worker on each core."""
     everyone = [mix[i * len(mix) // members] | {"seed": i % 10} for i in range(members)]
     sizes = [64, *hidden, 10]
     weights = sum(a * b for a, b in pairwise(sizes))
     size = Size(weights, weights, sum(sizes[1:]), weights, inputs=64, samples=1797)
-    tasks = []
-    for dropout in sorted({m.get("dropout", 0.0) for m in everyone}):
-        group = [m for m in everyone if m.get("dropout", 0.0) == dropout]
-        pieces = max(-(-len(group) // width(size, BATCH, "cpu")), min(CORES, len(group)))
-        cuts = [len(group) * k // pieces for k in range(pieces + 1)]
-        tasks += [(hidden, group[a:b], epochs) for a, b in pairwise(cuts)]
-    return sorted(tasks, key=lambda task: -len(task[1]))
+    pieces = max(-(-members // width(size, BATCH, "cpu")), CORES)
+    cuts = [members * k // pieces for k in range(pieces + 1)]
+    return [(hidden, everyone[a:b], epochs) for a, b in pairwise(cuts)]
 
 
 def time_engine(pool: ProcessPoolExecutor, tasks: list, members: int, epochs: int) -> float:

@@ -266,9 +266,9 @@ def a_stack_is_a_loop(penalty: Penalty) -> None:
         torch.testing.assert_close(stacked, looped, rtol=1e-12, atol=1e-14)
 
 
-def strengths_spread_over_entries(penalty: Penalty) -> None:
-    """A separable prox takes a column of strengths, and each row gets what it gets alone."""
-    if not penalty.separable:
+def strengths_spread_over_rows(penalty: Penalty) -> None:
+    """A rowwise prox takes a column of strengths, and each row gets what it gets alone."""
+    if not penalty.rowwise:
         return
     members = 4
     v = torch.stack([some(seed, 2.0).flatten() for seed in range(members)])
@@ -280,6 +280,19 @@ def strengths_spread_over_entries(penalty: Penalty) -> None:
         spread = type(penalty).prox(penalty.with_data(data), v, step)
         looped = [alone[i].prox(v[i], step[i].expand_as(v[i])) for i in range(members)]
         torch.testing.assert_close(spread, torch.stack(looped), rtol=1e-12, atol=1e-14)
+
+
+def strengths_spread_over_slopes(penalty: Penalty) -> None:
+    """A rowwise gradient takes a column of strengths, and each row gets what it gets alone."""
+    if not penalty.rowwise:
+        return
+    w = torch.stack([some(seed, 2.0).flatten() for seed in range(3)])
+    alone = [doubled(penalty, factor) for factor in (0.5, 1.0, 0.0)]
+    columns = zip(*(each.data() for each in alone), strict=True)
+    data = tuple(torch.tensor(column, dtype=torch.float64)[:, None] for column in columns)
+    spread = type(penalty).gradient(penalty.with_data(data), w)
+    looped = [each.gradient(row) for each, row in zip(alone, w, strict=True)]
+    torch.testing.assert_close(spread, torch.stack(looped), rtol=1e-12, atol=1e-14)
 
 
 def _of_member(
@@ -378,7 +391,7 @@ OF_THE_PROX: list[Law] = [
     nan_stays_nan,
     a_metric_is_a_step_per_entry,
     names_are_positions,
-    strengths_spread_over_entries,
+    strengths_spread_over_rows,
     lam_max_is_the_edge_of_zero,
     distance_is_the_speed_of_the_prox,
     distance_is_zero_at_the_prox,
@@ -389,5 +402,6 @@ OF_ALL: list[Law] = [
     value_is_strength_times_shape,
     data_goes_out_and_in,
     a_stack_is_a_loop,
+    strengths_spread_over_slopes,
     split_is_a_partition,
 ]

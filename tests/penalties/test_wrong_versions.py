@@ -210,13 +210,20 @@ WRONG: dict[laws.Law, dict[str, Penalty]] = {
         "x for v": OtherNames(0.5),
         "step of 2": mistaken(L, prox=lambda self, v, step=2.0: L.prox(v, step)),
     },
-    laws.strengths_spread_over_entries: {
+    laws.strengths_spread_over_rows: {
+        "one largest for all rows": mistaken(LInf(0.5), _rows=lambda self, w: w.reshape(1, -1)),
         "one strength for all": mistaken(
             L, _prox=lambda self, v, s: soft(v, like(v, self.lam).mean() * s)
         ),
         "as one row": mistaken(
             L, _prox=lambda self, v, s: soft(v.reshape(1, -1), self.lam * s.reshape(1, -1))
         ),
+    },
+    laws.strengths_spread_over_slopes: {
+        "one strength for all": mistaken(
+            L, gradient=lambda self, w: like(w, self.lam).mean() * w.sign()
+        ),
+        "by autograd": mistaken(L, gradient=Penalty.gradient),
     },
     laws.gradient_is_the_slope_of_the_value: {
         "no 2": mistaken(L2(0.75), gradient=lambda self, w: self.lam * w),

@@ -19,6 +19,7 @@ SIZES = {
     "digits/small": Size(444, 444, 16, 444, 64, 210),
     "digits/deep": Size(374, 360, 19, 360, 64, 210),
 }
+ONE = Resources()
 RESOURCES = [
     Resources(workers=workers, width=width) for workers in (1, 2, 7) for width in (None, 3)
 ]
@@ -51,9 +52,14 @@ def test_the_longest_stack_comes_first_and_none_outlasts_a_workers_share():
     assert costs[0] <= 1.3 * sum(costs) / 3
 
 
-def test_dropout_and_plain_members_are_different_networks():
-    for stack in stacks(ALL, SIZES, Resources()):
-        assert len({OF[id].arm.dropout for id in stack.members}) == 1
+def test_dropout_is_no_other_network_unless_it_is_somebodys_own():
+    rates = [{OF[id].arm.dropout for id in stack.members} for stack in stacks(ALL, SIZES, ONE)]
+    assert {0.0, 0.3} in rates
+    member = next(member for member in ALL if member.arm.dropout)
+    without = replace(member, arm=member.arm.model_copy(update={"dropout": 0.0}))
+    assert member.stackable() == without.stackable()
+    own = member.model.model_copy(update={"kind": "mine:network"})
+    assert replace(member, model=own).stackable() != replace(without, model=own).stackable()
 
 
 def test_larger_networks_and_larger_batches_make_narrower_stacks():

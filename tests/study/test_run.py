@@ -13,6 +13,7 @@ from pandas.testing import assert_frame_equal
 import lpreg
 from lpreg.cli import main
 from lpreg.data import load, split
+from lpreg.models import Dropout
 from lpreg.study import FolderError, SpecError, members, parse
 from lpreg.study.store import Folder
 from tests.study.tiny import TINY, contents, write
@@ -125,6 +126,15 @@ def test_a_loaded_dropout_network_predicts_without_noise(trained: Path):
     model = lpreg.load(trained, model="deep", arm="dropout", seed=0)
     x = torch.rand(5, 64)
     assert torch.equal(model(x), model(x))
+
+
+def test_a_loaded_network_has_the_dropout_it_was_trained_with(trained: Path):
+    def rates(arm: str) -> list[float]:
+        model = lpreg.load(trained, model="deep", arm=arm, seed=0)
+        return [each.rate for each in model.modules() if isinstance(each, Dropout)]
+
+    assert rates("dropout") and set(rates("dropout")) == {0.3}
+    assert rates("none") == []
 
 
 @pytest.mark.parametrize(

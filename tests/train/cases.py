@@ -64,6 +64,7 @@ BUILDS = {
     "perceptron": lambda generator: perceptron(generator=generator),
     "no bias": lambda generator: perceptron(generator=generator, bias=False),
     "dropout": with_dropout,
+    "less dropout": lambda generator: perceptron(generator=generator, dropout=0.1),
     "dropout everywhere": with_dropout_everywhere,
     "batch norm": with_batch_norm,
     "convolutional": convolutional,

@@ -162,6 +162,22 @@ def test_width_order_and_company_do_not_matter(build):
         assert_same(one, alone)
 
 
+def test_networks_with_and_without_dropout_train_together():
+    builds = [BUILDS[("perceptron", "dropout", "less dropout")[i % 3]] for i in range(len(FEW))]
+    data, stacked = parts(), train_stack(builds, FEW, parts(), RECIPE)
+    for build, run, outcome in zip(builds, FEW, stacked, strict=True):
+        assert_same(outcome, train_reference(build, run, data, RECIPE))
+        [alone] = train_stack(build, [run], data, RECIPE)
+        assert_same(outcome, alone)
+
+
+@pytest.mark.parametrize("other", ["no bias", "dropout everywhere"])
+def test_networks_that_differ_in_more_are_refused(other):
+    builds = [BUILDS["dropout"], BUILDS[other]]
+    with pytest.raises(ValueError, match="the same layers, and dropout in the same places"):
+        train_stack(builds, FEW[:2], parts(), RECIPE)
+
+
 @pytest.mark.parametrize("rate", [1e30, 1e200])
 def test_a_diverged_member_is_an_outcome_and_hurts_nobody(rate):
     data, recipe = parts("regression"), replace(RECIPE, optimizer="sgd", loss="mse")

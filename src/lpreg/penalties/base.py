@@ -30,7 +30,7 @@ class Penalty(ABC):
 
     convex: bool = True
     separable: bool = False
-    """A sum over the entries of w. Then `prox` takes strengths that broadcast against v, too."""
+    """A sum over the entries of w."""
     axis: int | None = None
     """Where it is not separable, but a sum over the slices of w along an axis: that axis."""
     smooth: bool = False
@@ -39,6 +39,12 @@ class Penalty(ABC):
     """"tensor", or "model": one value over all penalised tensors together, as one vector."""
     strengths: ClassVar[tuple[str, ...]] = ("lam",)
     """The fields that are data."""
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether `prox` and `gradient` take n tensors at once, each a row of v (n, size), with
+        strengths (n, 1) and steps that broadcast against v."""
+        return self.separable
 
     def __post_init__(self) -> None:
         """Check what a person wrote; `with_data` does not come here."""

@@ -45,14 +45,24 @@ class WholeNorm(Penalty):
             raise ValueError(f"{name}: scope = {self.scope!r}, but it must be 'tensor' or 'model'.")
 
     @property
+    def rowwise(self) -> bool:
+        return True
+
+    @property
     def _dual_p(self) -> float:
         return {1: math.inf, math.inf: 1.0}.get(self.p) or self.p / (self.p - 1)
 
     def value(self, w: Tensor) -> Tensor:
         return self.lam * norm(wide(w).reshape(1, -1), self.p).sum()
 
+    def _rows(self, w: Tensor) -> Tensor:
+        """(n, size): one row, or as many as there are strengths."""
+        return w.reshape(
+            len(self.lam) if isinstance(self.lam, Tensor) and self.lam.dim() else 1, -1
+        )
+
     def gradient(self, w: Tensor) -> Tensor:
-        return self.lam * direction(w.reshape(1, -1), self.p).view_as(w)
+        return (self.lam * direction(self._rows(w), self.p)).view_as(w)
 
     def _prox(self, v: Tensor, step: Tensor) -> Tensor:
         if self.p not in PROX:
@@ -63,9 +73,9 @@ class WholeNorm(Penalty):
         if self.p == 1:
             return soft(v, self.lam * step)
         if step.dim():
-            step = step.expand_as(v).reshape(1, -1)
+            step = self._rows(step.expand_as(v))
         t = self.lam * step.to(precise(v.device))
-        return PROX[self.p](v.reshape(1, -1), t).view_as(v)
+        return PROX[self.p](self._rows(v), t).view_as(v)
 
     def lam_max(self, grad_at_zero: Tensor) -> Tensor:
         return norm(grad_at_zero.reshape(1, -1), self._dual_p).squeeze()
@@ -140,9 +150,10 @@ def direction(g: Tensor, p: float) -> Tensor:
 
 
 def prox_euclidean(v: Tensor, t: Tensor) -> Tensor:
-    """Prox of the Euclidean norm of each row: v (groups, size), t = lam * step, 0-d or like v."""
+    """Prox of the Euclidean norm of each row: v (groups, size), t = lam * step, 0-d, (groups, 1) or
+    like v."""
     rows, t = v.to(precise(v.device)), t.to(precise(v.device))
-    if not t.dim():
+    if not t.dim() or t.shape[-1] == 1:
         size = norm(rows, 2)
         return (rows * ((size - t).clamp(min=0.0) / nonzero(size))).to(v.dtype)
     peak = nonzero(rows.abs().amax(-1, keepdim=True))
@@ -168,7 +179,7 @@ def euclidean_root(v: Tensor, t: Tensor) -> Tensor:
 
 
 def prox_largest(v: Tensor, t: Tensor) -> Tensor:
-    """Prox of the largest magnitude of each row: v (groups, size), t = lam * step like v or 0-d."""
+    """Prox of the largest magnitude of each row: v and t as in `prox_euclidean`."""
     level = water_level(v.abs(), t).clamp(min=0.0).to(v.dtype)
     return v.clamp(-level, level)
 

@@ -52,7 +52,7 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
     plain = network(first, own)
     data, device = samples(first, own), task.checkpoint.device
     outcomes = train_stack(
-        builder(plain),
+        [builder(network(member, own)) for member in task.members],
         [member.run() for member in task.members],
         data,
         first.training(),
@@ -75,6 +75,7 @@ def train(task: Task, tick: Callable[[int], None]) -> Trained:
         weights=_kept(task, pairs, sum(w.numel() for w in weights[first.id].values())),
         snapshots={f"{m}/{name}": v for m, own in copies.items() for name, v in own.items()},
         network=plain,
+        rates={m.id: {"dropout": m.arm.dropout} for m in task.members},
     )
 
 

@@ -107,6 +107,7 @@ def rebuild(folder: Folder, member: str, allow_code: bool = False) -> nn.Module:
             'of seed 0 are kept, unless the study says keep_weights = "all"'
         )
     network = json.loads(about["network"])
+    network |= json.loads(about.get("rates", "{}")).get(member, {})
     if is_code(network["kind"]) and not allow_code:
         raise FolderError(
             f"the networks in {folder} run the code of {network['kind']!r}; "

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 from lpreg import train
+from lpreg.models import is_code
 from lpreg.study.arms import Arm
 from lpreg.study.errors import SpecError, unknown
 from lpreg.study.spec import Study, document
@@ -125,9 +126,13 @@ class Member:
         return self.model.options | given | {"dropout": self.arm.dropout}
 
     def stackable(self) -> tuple:
-        """Equal for members of one architecture and recipe: those that can train as one stack."""
+        """Equal for members of one architecture and recipe: those that can train as one stack.
+
+        Dropout changes nothing else in the networks of `lpreg.models`; in others it may.
+        """
         recipe = self.recipe.model_copy(update={"lr": 0.0})
-        return (self.data, self.model, recipe, self.arm.dropout, self.split_seed)
+        dropout = self.arm.dropout if is_code(self.model.kind) else 0.0
+        return (self.data, self.model, recipe, dropout, self.split_seed)
 
 
 def members(study: Study, recipes: Iterable[str] | None = None) -> list[Member]:

@@ -48,7 +48,8 @@ class Trained:
         results, curves, sparsity, measures: the rows of its members.
         weights: "member/parameter" -> the last values, of the members whose weights are kept.
         snapshots: "member/parameter" -> (k, *shape), and "member/epoch" -> (k,).
-        network: what `lpreg.models.build` needs to make the network again.
+        network: what `lpreg.models.build` needs to make the first member's network again.
+        rates: each member's option `dropout`, by its id: the only one that may be another.
     """
 
     results: pa.Table
@@ -58,6 +59,7 @@ class Trained:
     weights: Mapping[str, np.ndarray]
     snapshots: Mapping[str, np.ndarray]
     network: Mapping[str, Any]
+    rates: Mapping[str, Mapping[str, Any]]
 
 
 class Frames(NamedTuple):
@@ -235,7 +237,8 @@ class Folder:
 
     def add(self, stack: Stack, trained: Trained) -> None:
         """Store a finished stack."""
-        metadata = {"network": json.dumps(trained.network)}
+        says = {"network": trained.network, "rates": trained.rates}
+        metadata = {key: json.dumps(value) for key, value in says.items()}
         with self._writing():
             for kind, tensors in (("weights", trained.weights), ("snapshots", trained.snapshots)):
                 if tensors:

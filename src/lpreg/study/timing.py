@@ -13,6 +13,7 @@ from time import perf_counter, process_time, time
 
 import torch
 
+from lpreg.data import Dataset
 from lpreg.study import workers
 from lpreg.study.errors import StudyError
 from lpreg.study.member import Member
@@ -131,9 +132,8 @@ def _costs(stacks: Sequence[Sequence[Member]], device: str) -> tuple[float, list
     first = stacks[0][0]
     own = dataset(first.data)
     data = samples(first, own)
-    plain = network(first, own)
     prepared = perf_counter() - start
-    _measure(stacks[0], plain, data, device, warming=True)
+    _measure(stacks[0], own, data, device, warming=True)
     warm = perf_counter()
     known: dict[tuple, Cost] = {}
     measured: dict[int, Cost] = {}
@@ -142,7 +142,7 @@ def _costs(stacks: Sequence[Sequence[Member]], device: str) -> tuple[float, list
         if known and kind not in known and perf_counter() - warm > GROUP_SECONDS:
             continue
         if kind not in known:
-            known[kind] = _measure(stacks[i], plain, data, device)
+            known[kind] = _measure(stacks[i], own, data, device)
         measured[i] = replace(known[kind], setup=known[kind].setup + prepared)
     costs = [measured[min(measured, key=lambda k: abs(k - i))] for i in range(len(stacks))]
     # what torch does once in every process is not in the others
@@ -164,7 +164,7 @@ def _spread(count: int) -> list[int]:
 
 def _kind(members: Sequence[Member]) -> tuple:
     """What the time of a stack depends on, in stacks of one architecture and recipe."""
-    acts = {(m.arm.label, m.arm.coupling, m.arm.where) for m in members}
+    acts = {(m.arm.label, m.arm.coupling, m.arm.where, m.arm.dropout) for m in members}
     return (len(members), tuple(sorted(map(str, acts))))
 
 
@@ -173,7 +173,7 @@ class _Enough(Exception):
 
 
 def _measure(
-    members: Sequence[Member], plain: dict, data: Samples, device: str, *, warming: bool = False
+    members: Sequence[Member], own: Dataset, data: Samples, device: str, *, warming: bool = False
 ) -> Cost:
     """Train a stack for a moment (`warming`: the shortest), on a part of the data, without a
     trace."""
@@ -194,7 +194,8 @@ def _measure(
     runs = [replace(member, measured=1e-6).run() for member in members]
     start = perf_counter()
     with suppress(_Enough):
-        train_stack(builder(plain), runs, part, endless, Host(device, tick))
+        builds = [builder(network(member, own)) for member in members]
+        train_stack(builds, runs, part, endless, Host(device, tick))
     lengths = [b - a for a, b in pairwise(marks)]
     evaluating = [each for i, each in enumerate(lengths, 2) if i % EVALUATE_EVERY == 0]
     step = median(each for i, each in enumerate(lengths, 2) if i % EVALUATE_EVERY)

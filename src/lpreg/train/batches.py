@@ -70,12 +70,14 @@ class Noise:
     """The dropout masks of a stack, each member's drawn from its own seed."""
 
     def __init__(self, stack: Stack, some: Tensor, seeds: Sequence[int]) -> None:
-        self._stack, self._layers = stack, stack.dropouts()
+        self._stack = stack
         self._generators = [generator(seed, "dropout") for seed in seeds]
         self._features: dict[str, torch.Size] = {}
         hooks = [
-            layer.register_forward_pre_hook(self._remember(name))
-            for name, layer in self._layers.items()
+            stack.model.get_submodule(name.removesuffix(".keep")).register_forward_pre_hook(
+                self._remember(name)
+            )
+            for name in stack.dropouts
         ]
         if hooks:
             with torch.no_grad():
@@ -91,18 +93,14 @@ class Noise:
 
     def draw(self, batch: int) -> None:
         """Put a fresh mask for `batch` samples into every dropout layer of every member."""
-        if not self._layers:
-            return
         flat = self._stack.flat
-        masks = [
-            [
-                layer.mask(torch.Size((batch, *self._features[name])), g, flat.dtype)
-                for name, layer in self._layers.items()
-            ]
-            for g in self._generators
-        ]
-        for i, name in enumerate(self._layers):
-            self._stack.buffers[name] = torch.stack([each[i] for each in masks]).to(flat.device)
+        for name, layers in self._stack.dropouts.items():
+            shape = torch.Size((batch, *self._features[name]))
+            masks = torch.ones(len(layers), *shape, dtype=flat.dtype)
+            for mask, layer, g in zip(masks, layers, self._generators, strict=True):
+                if layer is not None:
+                    mask.copy_(layer.mask(shape, g, flat.dtype))
+            self._stack.buffers[name] = masks.to(flat.device)
 
     def saved(self) -> dict[str, Tensor]:
         """The generators; masks are fresh in every step."""

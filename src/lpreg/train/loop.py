@@ -21,12 +21,17 @@ from lpreg.train.stepper import Stepper
 
 
 def train_stack(
-    build: Build, runs: Sequence[Run], samples: Samples, recipe: Recipe, host: Host | None = None
+    build: Build | Sequence[Build],
+    runs: Sequence[Run],
+    samples: Samples,
+    recipe: Recipe,
+    host: Host | None = None,
 ) -> list[Outcome]:
     """Train networks of one architecture together.
 
     Args:
-        build: makes the architecture from a generator; it must be the same for every seed.
+        build: makes the architecture from a generator; it must be the same for every seed. One for
+            each run where they differ in dropout.
         runs: the networks, in any order.
         samples: the data.
         recipe: what the networks have in common.
@@ -38,22 +43,26 @@ def train_stack(
         others, and the others never notice.
 
     Raises:
-        ValueError: the runs have `rows`, and not equally many.
+        ValueError: the runs have `rows`, and not equally many; or networks that differ in more.
     """
     order = arrange(runs)
     host = host or Host()
+    builds = [build] * len(runs) if callable(build) else build
     with PRECISIONS[recipe.precision].training(host.device):
-        outcomes = _train(build, [runs[i] for i in order], samples, recipe, host)
+        outcomes = _train(
+            [builds[i] for i in order], [runs[i] for i in order], samples, recipe, host
+        )
     placed = dict(zip(order, outcomes, strict=True))
     return [placed[i] for i in range(len(runs))]
 
 
-def _train(build, runs, samples, recipe, host) -> list[Outcome]:
+def _train(builds, runs, samples, recipe, host) -> list[Outcome]:
     dtype, device = DTYPES[recipe.dtype], host.device
     samples, rows = _rows(samples.on(device, dtype), runs)
     x, y = samples.parts["train"]
     seeds = [run.seed for run in runs]
-    stack = Stack([build(generator(seed, "init")).to(dtype) for seed in seeds], recipe, device)
+    models = [build(generator(run.seed, "init")) for build, run in zip(builds, runs, strict=True)]
+    stack = Stack([model.to(dtype) for model in models], recipe, device)
     batches = Batches(x, y, seeds, recipe.batch_size, rows)
     noise = Noise(stack, samples.batch(x[:2]), seeds)
     stepper = Stepper(recipe, stack.flat, [run.lr for run in runs])

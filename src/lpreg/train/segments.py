@@ -133,19 +133,23 @@ class Segment:
 
     def _map(self, method: Callable[..., Any], block: Block, *args: Any) -> Any:
         """`method(penalty, *args)` for every tensor of a block, with its member's strengths."""
-        data = self.data
-        if block.tensors > 1:
-            data = tuple(each.repeat_interleave(block.tensors) for each in data)
+        data = self._strengths(block)
         return vmap(lambda data, *args: method(self.structure.with_data(data), *args))(data, *args)
 
-    def _spread(
-        self, method: Callable[..., Any], _: Block, w: Tensor, size: Tensor, *a: Any
-    ) -> Any:
-        """`_map` for what acts entry by entry: strengths spread over the columns of each row, which
-        spares a small network the bookkeeping of vmap, half of the update's time."""
-        data = tuple(each[:, None] for each in self.data)
-        size = size if size.dim() > 1 else size[:, None]
-        return method(self.structure.with_data(data), w, size, *a)
+    def _act(self, method: Callable[..., Any], block: Block, w: Tensor, *args: Any) -> Any:
+        """`_map` for what gives tensors like w. All rows at once where the penalty can, which
+        spares a small network the bookkeeping of vmap, half of the time."""
+        if not self.structure.rowwise:
+            return self._map(method, block, w, *args)
+        penalty = self.structure.with_data(tuple(x[:, None] for x in self._strengths(block)))
+        result = method(penalty, *(_each(_row, x) for x in (w, *args)))
+        return _each(lambda x: x.view_as(w), result)
+
+    def _strengths(self, block: Block) -> tuple[Tensor, ...]:
+        """(members * tensors,) each."""
+        if block.tensors == 1:
+            return self.data
+        return tuple(x.repeat_interleave(block.tensors) for x in self.data)
 
     def value(self, stack: Stack) -> Tensor:
         """The penalty of each member, (members,)."""
@@ -160,7 +164,7 @@ class Segment:
         if not self.has_gradient or stack.flat.grad is None:
             return
         for block in self.blocks:
-            extra = self._map(self.coupling.gradient, block, block.read(stack.flat.data))
+            extra = self._act(self.coupling.gradient, block, block.read(stack.flat.data))
             block.add(stack.flat.grad, extra)
 
     def update(self, stack: Stack, stepper: Stepper) -> None:
@@ -169,8 +173,7 @@ class Segment:
             size = stepper.size(self.coupling, self.rows, block.tensors, block.read)
             if size is None:
                 return
-            run = self._spread if self.structure.separable else self._map
-            weights, self.latent[i] = run(
+            weights, self.latent[i] = self._act(
                 self.coupling.update, block, block.read(stack.flat.data), size, self.latent[i]
             )
             block.write(stack.flat.data, weights)
@@ -189,6 +192,19 @@ class Segment:
 
 def _value(penalty: Penalty, w: Tensor) -> Tensor:
     return penalty.value(w)
+
+
+def _row(x: Tensor) -> Tensor:
+    return x.flatten(1) if x.dim() > 1 else x[:, None]
+
+
+def _each(function: Callable[[Tensor], Tensor], x: Any) -> Any:
+    """Of all tensors in tuples and dictionaries."""
+    if isinstance(x, Tensor):
+        return function(x)
+    if isinstance(x, tuple):
+        return tuple(_each(function, each) for each in x)
+    return {key: _each(function, each) for key, each in x.items()}
 
 
 def assignment(stack: Stack, run: Run) -> list[tuple[Penalty, tuple[str, ...]]]:

@@ -1,6 +1,6 @@
 """A stack: networks of one architecture as one matrix, run and differentiated together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from math import prod
 
@@ -25,6 +25,7 @@ class Stack:
     weights come first in a row. In a stack of several, matrices are stored transposed, inputs x
     outputs: the layout in which batched products read them and their gradients come, so that
     nothing is copied crosswise. Filters of images are stored channels last if the recipe says so.
+    Networks may differ in dropout: where one has none, its mask is 1.
 
     Attributes:
         flat: (members, parameters); `flat.grad` is filled by `backward`.
@@ -33,10 +34,15 @@ class Stack:
         weights: the number of columns that belong to weight tensors.
         model: one network, the skeleton that all members are run through.
         buffers: buffer name -> (members, ...).
+        dropouts: name of a mask among the buffers -> each member's layer, or None.
     """
 
     def __init__(self, models: Sequence[nn.Module], recipe: Recipe, device: str) -> None:
-        self.model = models[0]
+        layers = [_dropouts(model) for model in models]
+        masks = max(layers, key=len)
+        self.model = models[layers.index(masks)]
+        self.dropouts = {name: [each.get(name) for each in layers] for name in masks}
+        _check_alike(self.model, models)
         self._forward = partial(PRECISIONS[recipe.precision].forward, device)
         self._channels_last = recipe.channels_last and len(models) == 1
         named = [dict(model.named_parameters()) for model in models]
@@ -60,9 +66,10 @@ class Stack:
         self._grads = self._seen(self._views(self.flat.grad))
         for name, leaf in self._leaves.items():
             leaf.requires_grad_(named[0][name].requires_grad)
+        own = [dict(model.named_buffers()) for model in models]
         self.buffers = {
-            name: torch.stack([dict(model.named_buffers())[name] for model in models]).to(device)
-            for name, _ in self.model.named_buffers()
+            name: torch.stack([each.get(name, blank) for each in own]).to(device)
+            for name, blank in self.model.named_buffers()
         }
         self.model.to(device)
 
@@ -130,11 +137,6 @@ class Stack:
         for name, grad in zip(trained, grads, strict=True):
             self._grads[name].copy_(grad)
 
-    def dropouts(self) -> dict[str, Dropout]:
-        """Name of its mask buffer -> dropout layer."""
-        modules = self.model.named_modules()
-        return {f"{name}.keep": m for name, m in modules if isinstance(m, Dropout)}
-
     def state(self, member: int) -> dict[str, Tensor]:
         """One member's `state_dict`, on the CPU."""
         views = self._views(self.flat.data) | self.buffers
@@ -143,17 +145,40 @@ class Stack:
 
     def saved(self) -> dict[str, Tensor]:
         """The weights and buffers of all members, but for masks, which are fresh in every step."""
-        masks = self.dropouts()
-        buffers = {name: value for name, value in self.buffers.items() if name not in masks}
+        buffers = {k: value for k, value in self.buffers.items() if k not in self.dropouts}
         return {"weights": self.flat.data, **{f"buffer {k}": v for k, v in buffers.items()}}
 
     def restore(self, saved: Mapping[str, Tensor]) -> None:
         """Take what `saved` gave."""
         self.flat.data.copy_(saved["weights"])
-        masks = self.dropouts()
         for name, buffer in self.buffers.items():
-            if name not in masks:
+            if name not in self.dropouts:
                 buffer.copy_(saved[f"buffer {name}"])
+
+
+def _dropouts(model: nn.Module) -> dict[str, Dropout]:
+    """Name of its mask buffer -> dropout layer."""
+    return {f"{name}.keep": m for name, m in model.named_modules() if isinstance(m, Dropout)}
+
+
+def _check_alike(skeleton: nn.Module, models: Iterable[nn.Module]) -> None:
+    """Each is the skeleton, but that dropout may be missing in it."""
+    whole = _outline(skeleton)
+    for model in models:
+        own = dict(_outline(model))
+        if list(own.items()) != [(k, v) for k, v in whole if k in own or v != (Dropout,)]:
+            raise ValueError(
+                "networks of one stack have the same layers, and dropout in the same places or "
+                "none: train others in stacks of their own"
+            )
+
+
+def _outline(model: nn.Module) -> list[tuple[str, tuple]]:
+    """Name, and type and shapes of each layer, in their order."""
+    return [
+        (name, (type(each), *((k, p.shape) for k, p in each.named_parameters(recurse=False))))
+        for name, each in model.named_modules()
+    ]
 
 
 def _ranges(shapes: dict[str, torch.Size]) -> dict[str, tuple[int, int]]:

@@ -9,6 +9,10 @@ from lpreg.optim import Coupling, metric
 from lpreg.train.recipe import Recipe
 from lpreg.train.schedule import factor
 
+WHOLE = 2**18
+"""Entries of a stack up to which the metric is taken of all at once: in small ones every call costs
+more than its work."""
+
 WILD = 1e6
 """How many times the lowest rate of a stack a rate may be and still set the pace."""
 
@@ -26,13 +30,14 @@ class Stepper:
         self._recipe, self._flat = recipe, flat
         self._top = min(max(rates), WILD * min(rates))
         self._alike = min(rates) == self._top
+        self._known: float | Tensor | None = None
         share = [rate / self._top for rate in rates]
         self._share = torch.tensor(share, dtype=flat.dtype, device=flat.device)
         self._optimizer = recipe.make_optimizer([flat], self._top, fused=True)
 
     def step(self, number: int) -> None:
         """Step `number`, counted from 0, along `flat.grad`."""
-        recipe = self._recipe
+        recipe, self._known = self._recipe, None
         rate = self._top * factor(recipe.schedule, number, recipe.steps, recipe.warmup)
         self._optimizer.param_groups[0]["lr"] = rate
         if self._alike:
@@ -61,18 +66,26 @@ class Stepper:
         group, flat = self._optimizer.param_groups[0], self._flat
 
         def of_part() -> float | Tensor:
-            state = {
-                key: read(value) if value.shape == flat.shape else value
-                for key, value in self._optimizer.state[flat].items()
-            }
-            return metric(type(self._optimizer), group, state)
+            if flat.numel() > WHOLE:
+                return self._metric(read)
+            if self._known is None:
+                self._known = self._metric(lambda matrix: matrix)
+            return read(self._known) if isinstance(self._known, Tensor) else self._known
 
         size = coupling.step(group["lr"], of_part)
         if size is None:
             return None
         size = torch.as_tensor(size, dtype=flat.dtype, device=flat.device)
+        if self._alike and size.dim():
+            return size
         share = self._share[rows].repeat_interleave(tensors)
         return size * share.view(-1, *[1] * (size.dim() - 1)) if size.dim() else size * share
+
+    def _metric(self, read: Callable[[Tensor], Tensor]) -> float | Tensor:
+        """The optimizer's metric, of the part of the matrix that `read` gives."""
+        group, state = self._optimizer.param_groups[0], self._optimizer.state[self._flat]
+        part = {k: read(v) if v.shape == self._flat.shape else v for k, v in state.items()}
+        return metric(type(self._optimizer), group, part)
 
     def saved(self) -> dict[str, Tensor]:
         """The optimizer's moments and count of steps."""
