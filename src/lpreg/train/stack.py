@@ -12,6 +12,7 @@ from lpreg.models.dropout import Dropout
 from lpreg.select import select
 from lpreg.train.precision import PRECISIONS
 from lpreg.train.recipe import DTYPES, Recipe
+from lpreg.train.thin import ThinLinear, thin
 
 PerMember = Callable[[Tensor, Tensor], Tensor]
 
@@ -43,6 +44,8 @@ class Stack:
         self.model = models[layers.index(masks)]
         self.dropouts = {name: [each.get(name) for each in layers] for name in masks}
         _check_alike(self.model, models)
+        if len(models) > 1:
+            thin(self.model)
         self._forward = partial(PRECISIONS[recipe.precision].forward, device)
         self._channels_last = recipe.channels_last and len(models) == 1
         named = [dict(model.named_parameters()) for model in models]
@@ -176,9 +179,13 @@ def _check_alike(skeleton: nn.Module, models: Iterable[nn.Module]) -> None:
 def _outline(model: nn.Module) -> list[tuple[str, tuple]]:
     """Name, and type and shapes of each layer, in their order."""
     return [
-        (name, (type(each), *((k, p.shape) for k, p in each.named_parameters(recurse=False))))
+        (name, (_type(each), *((k, p.shape) for k, p in each.named_parameters(recurse=False))))
         for name, each in model.named_modules()
     ]
+
+
+def _type(layer: nn.Module) -> type:
+    return nn.Linear if isinstance(layer, ThinLinear) else type(layer)
 
 
 def _ranges(shapes: dict[str, torch.Size]) -> dict[str, tuple[int, int]]:
