@@ -11,11 +11,11 @@ time: with 10 outputs of 256 inputs it takes three times as long as with 16."""
 class ThinLinear(nn.Linear):
     """The same layer with outputs of zero weight added for the product, and dropped."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         spare = -self.out_features % LANES
         weight = functional.pad(self.weight, (0, 0, 0, spare))
         bias = None if self.bias is None else functional.pad(self.bias, (0, spare))
-        return functional.linear(x, weight, bias)[..., : self.out_features]
+        return functional.linear(input, weight, bias)[..., : self.out_features]
 
 
 def thin(model: nn.Module) -> None:
