@@ -185,6 +185,14 @@ def test_seeds_that_drew_their_own_splits_show_less():
     assert widths[0] == pytest.approx(widths[1])
 
 
+def test_the_interval_of_an_accuracy_ends_at_one():
+    """Also told: an interval that is not there, of one seed, is none of the ends."""
+    ranks = ranking(frame(arm("none", 0.995, jitter=0.02)))
+    assert ranks["val_high"].item() == 1 > ranks["val_mean"].item()
+    single = ranking(frame(arm("none", 0.995)).query("seed == 0"))
+    assert single[["val_low", "val_high"]].isna().all(axis=None)
+
+
 def test_an_arm_stands_with_the_setting_that_was_picked():
     strong = arm("L1", 0.899, zeros=0.5, lam=1e-2)
     found = frame(arm("L1", 0.9), strong, arm("none", 0.8))

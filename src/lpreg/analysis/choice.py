@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lpreg.analysis.stats import Effect, holm, paired
+from lpreg.analysis.stats import RANGES, Effect, holm, paired
 from lpreg.analysis.tables import AXES, CELL, KNOBS, accuracy, choose
 
 PLACE = CELL[:-1]
@@ -185,8 +185,8 @@ def _standing(members: pd.DataFrame, test_share: float | None) -> _Standing:
     arms = table["arm"]
     rows = table[[*_keys(members), "n", "diverged"]].assign(
         metric=metric,
-        **_intervals("val", arms, val, test_share),
-        **_intervals("test", arms, test, test_share),
+        **_intervals("val", arms, val, RANGES[metric], test_share),
+        **_intervals("test", arms, test, RANGES[metric], test_share),
         zeros_share=arms.map(zeros.groupby(finished["arm"]).mean()),
     )
     worse = _worse(rows["val_mean"], 0, metric)
@@ -205,13 +205,18 @@ def _scores(finished: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _intervals(
-    part: str, arms: pd.Series, scores: pd.DataFrame, test_share: float | None
+    part: str,
+    arms: pd.Series,
+    scores: pd.DataFrame,
+    possible: tuple[float, float],
+    test_share: float | None,
 ) -> dict[str, list[float]]:
     found = [paired(scores.get(arm, pd.Series()).dropna(), test_share=test_share) for arm in arms]
+    low, high = possible
     return {
         f"{part}_mean": [each.effect for each in found],
-        f"{part}_low": [each.low for each in found],
-        f"{part}_high": [each.high for each in found],
+        f"{part}_low": [max(each.low, low) for each in found],
+        f"{part}_high": [min(each.high, high) for each in found],
     }
 
 

@@ -53,6 +53,9 @@ def summarize(values: ArrayLike, confidence: float = 0.95) -> Summary:
     return Summary(n, mean, sd, mean - half, mean + half)
 
 
+RANGES = {"accuracy": (0.0, 1.0), "mse": (0.0, inf)}
+"""What a score can be. An interval of its mean is cut there, which leaves out nothing possible."""
+
 ROUNDING = 1e-6
 """How far single precision may move differences of shares, such as accuracies."""
 

@@ -6,10 +6,11 @@ in the order in which their settings first appear in the results.
 """
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 import pandas as pd
 
-from lpreg.analysis.stats import summarize
+from lpreg.analysis.stats import RANGES, summarize
 
 CELL = ["data", "model", "recipe", "arm"]
 KNOBS = ["penalty", "p", "lam", "l1_ratio", "strengths", "share"]
@@ -155,20 +156,26 @@ def _predictions(members: pd.DataFrame) -> dict[str, object]:
     metric = _metric(members)
     parts = {part: members[f"{part}_{metric}"] for part in PARTS}
     better = 1 if metric == "accuracy" else -1
-    parts["gap"] = better * (parts["train"] - parts["val"])
-    return {"metric": metric, **_intervals(parts)}
+    gap = {"gap": better * (parts["train"] - parts["val"])}
+    return {"metric": metric, **_intervals(parts, *RANGES[metric]), **_intervals(gap)}
 
 
 def _peaks(members: pd.DataFrame) -> dict[str, object]:
     metric = _metric(members)
     parts = {part: members[f"{part}_{metric}"] for part in PARTS}
-    return {"metric": metric, **_intervals({"epoch": members["epoch"], **parts})}
+    epoch = {"epoch": members["epoch"]}
+    return {"metric": metric, **_intervals(epoch), **_intervals(parts, *RANGES[metric])}
 
 
-def _intervals(columns: Mapping[str, pd.Series]) -> dict[str, float]:
+def _intervals(
+    columns: Mapping[str, pd.Series], low: float = -inf, high: float = inf
+) -> dict[str, float]:
+    """Of each column, the interval within what is possible."""
     row = {}
     for name, values in columns.items():
-        numbers = summarize(values)._asdict()
+        found = summarize(values)
+        ends = {"low": max(found.low, low), "high": min(found.high, high)}
+        numbers = {**found._asdict(), **ends}
         row |= {f"{name}_{number}": numbers[number] for number in ("mean", "sd", "low", "high")}
     return row
 

@@ -69,7 +69,7 @@ class Regularization(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         acting = {
-            name: optimizer._scaled(name)
+            name: optimizer.acting(name)
             for optimizer in trainer.optimizers
             if isinstance(optimizer, Regularized)
             for name in optimizer.penalties

@@ -136,7 +136,7 @@ def certificate(
                 "task loss + penalty is no longer what it solves; to ask all the same, give "
                 "certificate its `penalties` instead of the optimizer."
             )
-        penalty, optimizer = {n: penalty._scaled(n) for n in penalty.penalties}, penalty
+        penalty, optimizer = {n: penalty.acting(n) for n in penalty.penalties}, penalty
     held = match(model, penalty, where)
     missing = [name for name, (parameter, _) in held.items() if parameter.grad is None]
     if missing:

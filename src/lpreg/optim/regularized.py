@@ -122,8 +122,8 @@ class Regularized(Optimizer):
         def objective() -> Any:
             _put_back(task)
             losses.append(closure())  # pyright: ignore[reportOptionalCall]
-            added = self._add_gradients(task)
-            return None if losses[-1] is None else losses[-1] + added
+            self._add_gradients(task)
+            return None if losses[-1] is None else losses[-1] + self._added()
 
         try:
             if closure is None:
@@ -151,6 +151,11 @@ class Regularized(Optimizer):
     def held(self) -> bool:
         """Whether `hold` was called, by hand or at the end of a target."""
         return bool(self.zeros)
+
+    def acting(self, name: str) -> Penalty:
+        """The penalty that acts on a parameter now: its own times `scale` and `schedule`."""
+        scale = self.scale.get(name, 1.0) if isinstance(self.scale, dict) else self.scale
+        return self.penalties[name].scaled(scale * self._scheduled())
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         self.base.zero_grad(set_to_none)
@@ -226,12 +231,7 @@ class Regularized(Optimizer):
         return self.coupling.step(group["lr"], partial(metric, type(self.base), group, state))
 
     def _penalised(self) -> Iterator[tuple[Tensor, Penalty]]:
-        return ((parameter, self._scaled(name)) for parameter, name in self.names.items())
-
-    def _scaled(self, name: str) -> Penalty:
-        """The penalty that acts on a parameter now."""
-        scale = self.scale.get(name, 1.0) if isinstance(self.scale, dict) else self.scale
-        return self.penalties[name].scaled(scale * self._scheduled())
+        return ((parameter, self.acting(name)) for parameter, name in self.names.items())
 
     def _scheduled(self) -> float:
         factor = 1.0 if self.schedule is None else self.schedule(self.count)
@@ -243,25 +243,27 @@ class Regularized(Optimizer):
         return factor
 
     @torch.no_grad()
-    def _add_gradients(self, task: dict[Tensor, Tensor]) -> Tensor | float:
-        """Add what acts through its gradient; `task` takes the gradients that were there.
-
-        Returns the value of what acts so.
-        """
-        value = 0.0
-        if self.held:
-            return value
-        for penalty, parameters in together(self._penalised()):
-            part = self.coupling.explicit(penalty)
-            if part is None or all(parameter.grad is None for parameter in parameters):
-                continue
-            seen = joined(parameters)
-            value = value + part.value(seen)
-            for parameter, gradient in parted(part.gradient(seen), parameters):
+    def _add_gradients(self, task: dict[Tensor, Tensor]) -> None:
+        """Add what acts through its gradient; `task` takes the gradients that were there."""
+        for part, parameters in self._explicit():
+            for parameter, gradient in parted(part.gradient(joined(parameters)), parameters):
                 if parameter.grad is not None:
                     task[parameter] = parameter.grad
                     parameter.grad = parameter.grad + gradient
-        return value
+
+    @torch.no_grad()
+    def _added(self) -> Tensor | float:
+        """The value of what acts through its gradient."""
+        return sum(part.value(joined(parameters)) for part, parameters in self._explicit())
+
+    def _explicit(self) -> Iterator[tuple[Penalty, list[Tensor]]]:
+        """What acts through its gradient, and on what it acts together."""
+        if self.held:
+            return
+        for penalty, parameters in together(self._penalised()):
+            part = self.coupling.explicit(penalty)
+            if part is not None and any(parameter.grad is not None for parameter in parameters):
+                yield part, parameters
 
     @torch.no_grad()
     def _update(self) -> None:
@@ -275,7 +277,7 @@ class Regularized(Optimizer):
             return
         for group, parameter, name in self._moved():
             state = self.state.get(parameter, {})  # reading must not add empty states
-            penalty, step_of = self._scaled(name), partial(self._step_of, group)
+            penalty, step_of = self.acting(name), partial(self._step_of, group)
             latent = self.latent.get(name) or self.coupling.init(penalty, parameter)
             if blocks.update(self.coupling, penalty, parameter, latent, state, step_of):
                 self.latent[name] = latent
