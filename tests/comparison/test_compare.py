@@ -14,6 +14,7 @@ import lpreg
 from lpreg.comparison import answer, ask, subject
 from lpreg.comparison.questions import Silent
 from lpreg.study.errors import FolderError, SpecError
+from tests.study.tiny import contents
 
 SHORT = {"epochs": 4, "lr": 0.02}
 
@@ -145,8 +146,10 @@ def test_other_data_in_the_folder_are_refused(tmp_path: Path):
     given = {"arms": ["none"], "seeds": 1, "rounds": 1, "recipe": SHORT, "out": tmp_path / "run"}
     first = lpreg.compare("linear", (x, y), **given)
     assert lpreg.compare("linear", (x, y), **given).results.equals(first.results)
+    before = contents(tmp_path)
     with pytest.raises(FolderError, match=r"changed|another"):
         lpreg.compare("linear", (x, y + 1), **given)
+    assert contents(tmp_path) == before
 
 
 # ---- the network --------------------------------------------------------------------------------

@@ -219,6 +219,14 @@ def test_accelerate_accumulates(accelerator: Accelerator, coupling: str) -> None
     assert_same(model, plain)
 
 
+@pytest.mark.parametrize("coupling", ["decoupled", "proximal"])
+def test_what_accelerate_has_prepared_is_refused(accelerator: Accelerator, coupling: str) -> None:
+    model = nn.Linear(3, 1)
+    prepared = accelerator.prepare(torch.optim.Adam(model.parameters()))
+    with pytest.raises(ValueError, match="prepared by accelerate.*give Regularized the bare one"):
+        Regularized(prepared, model, L1(1e-3), coupling=coupling)
+
+
 def test_accelerate_skips_what_its_scaler_skips(accelerator: Accelerator) -> None:
     model, loader = regression()
     before = model.get_parameter("weight").detach().clone()

@@ -134,10 +134,7 @@ def answer(
         watch: is told how it goes on.
     """
     folder = Folder(out or Path("runs") / question.name)
-    held = folder.study()
-    first = design(_stored(question.subject, folder), question.network, question.arms,
-                   question.seeds, question.recipe or {})  # fmt: skip
-    study = first if held is None else _going_on(first, held, folder)
+    first, study = _begin(question, folder)
     team = 1 if networks.is_here(question.network) else workers or _cores()
     images = question.subject.dataset.x.dim() > 2
     device = "cuda" if images and torch.cuda.is_available() else "cpu"
@@ -173,12 +170,17 @@ def _stored(subject: Subject, folder: Folder) -> Subject:
     return replace(subject, says=dict(folder.keep(subject.dataset)))
 
 
-def _going_on(first: Study, held: Study, folder: Folder) -> Study:
-    """The study of a folder that is begun, with the strengths that it has already."""
-    study = joined(first, held)
+def _begin(question: Question, folder: Folder) -> tuple[Study, Study]:
+    """What is asked as a study, and that with the strengths that a folder which is begun has."""
+    held, there = folder.study(), folder.arrays()
+    first = design(_stored(question.subject, folder), question.network, question.arms,
+                   question.seeds, question.recipe or {})  # fmt: skip
+    if held is None:
+        return first, first
     try:
-        return extend(held, study)
+        return first, extend(held, joined(first, held))
     except ValueError as error:
+        folder.drop(folder.arrays() - there)
         raise FolderError(
             f"{folder} holds another comparison: {error}; choose another folder with out (--out)"
         ) from None

@@ -19,6 +19,11 @@ def check_types(optimizer: object, model: object) -> None:
             "Regularized(optimizer, model, penalty) needs a torch.optim.Optimizer and an "
             f"nn.Module, in this order, not {type(optimizer).__name__} and {type(model).__name__}."
         )
+    if type(optimizer).__module__.partition(".")[0] == "accelerate":
+        raise ValueError(
+            "this optimizer was prepared by accelerate, which skips steps without saying so: give "
+            "Regularized the bare one, and prepare what it gives."
+        )
 
 
 def coupling_named(name: str) -> Coupling:

@@ -275,6 +275,17 @@ class Folder:
         with suppress(OSError):  # others are in it, or none
             folder.rmdir()
 
+    def arrays(self) -> set[Path]:
+        """The files of data sets that `keep` has stored."""
+        return set((self.path / DATA).glob("*.npz"))
+
+    def drop(self, files: Iterable[Path]) -> None:
+        """Remove such files."""
+        for file in files:
+            file.unlink()
+        with suppress(OSError):  # there are others, or none
+            (self.path / DATA).rmdir()
+
     def keep(self, dataset: Dataset) -> dict[str, str]:
         """Store a data set that comes from no file; what `[[data]]` is to say of it."""
         with self._writing():
