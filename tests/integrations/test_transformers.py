@@ -223,7 +223,7 @@ def test_accelerate_accumulates(accelerator: Accelerator, coupling: str) -> None
 def test_what_accelerate_has_prepared_is_refused(accelerator: Accelerator, coupling: str) -> None:
     model = nn.Linear(3, 1)
     prepared = accelerator.prepare(torch.optim.Adam(model.parameters()))
-    with pytest.raises(ValueError, match="prepared by accelerate.*give Regularized the bare one"):
+    with pytest.raises(ValueError, match=r"by accelerate.*give Regularized the bare one"):
         Regularized(prepared, model, L1(1e-3), coupling=coupling)
 
 
