@@ -69,6 +69,30 @@ def test_fewer_steps_do_not_find_it(
     assert worst(penalty, LONG, torch.float64) > 1e-6
 
 
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+def test_ending_early_changes_no_bit(penalty: Penalty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of groups that are done while others go on: each is left as soon as it is done."""
+    v, step = (each.flatten(0, 1) for each in hard(LONG, torch.float64))
+    count = 0
+    vecdot = torch.linalg.vecdot
+
+    def counted(a: Tensor, b: Tensor) -> Tensor:
+        nonlocal count
+        count += 1
+        return vecdot(a, b)
+
+    monkeypatch.setattr(torch.linalg, "vecdot", counted)
+    found = [penalty.prox(v, step), penalty.prox(v / 7, step.mean().expand_as(step))]
+    early, count = count, 0
+    monkeypatch.setattr(norms, "can_be_asked", lambda _: False)
+    late = [penalty.prox(v, step), penalty.prox(v / 7, step.mean().expand_as(step))]
+    assert early < count
+    assert all(map(torch.equal, found, late))
+    if isinstance(penalty, Group):
+        alone = torch.cat([penalty.prox(a[None], b[None]) for a, b in zip(v, step, strict=True)])
+        torch.testing.assert_close(alone, found[0], rtol=1e-13, atol=0)
+
+
 def test_ties_share_the_gradient() -> None:
     w = torch.tensor([2.0, -2.0, 1.0, 2.0])
     slope = LInf(0.3).gradient(w)
