@@ -13,13 +13,16 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
 # One thread per process: on small networks several threads only slow each other down.
 export OMP_NUM_THREADS := 1
+# Tests start many processes, each of which would compile the project again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: study test lint check clean
 
 study: $(VENV)/.lab
 	$(BIN)/lpreg run shapes --quick
 
-test: lint check
+test: $(VENV)/.dev
+	@$(MAKE) --no-print-directory -j 2 lint check
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
