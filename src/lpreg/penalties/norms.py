@@ -30,6 +30,9 @@ needs more than 18 and 12, with steps and entries spread over 24 decades; 40 dec
 SETTLED = 4.0
 """A radius that moves by less than so many times its last digit is left where it is."""
 
+BLOCK = 2**17
+"""Entries of a row that Newton's method for its level works on at once."""
+
 SORTED_UP_TO = 4096
 """Entries up to which sorting finds the level of LInf faster (`level_by_sorting`)."""
 
@@ -216,19 +219,21 @@ def level_by_newton(a: Tensor, t: Tensor) -> Tensor:
     """Newton's method on a convex piecewise linear function, from the level for one entry alone.
 
     Each step at least halves the slope or the excess. The last steps are taken in the longest dtype
-    of the device and may go down, by what rounding had added.
+    of the device and may go down, by what rounding had added. The sums are taken block by block, in
+    the cache.
     """
-    level = (a - t.to(a.dtype)).amax(-1, keepdim=True)
-    share, least = inverse(a, t.to(a.dtype))
+    blocks = list(zip(a.split(BLOCK, -1), t.expand_as(a).split(BLOCK, -1), strict=True))
+    alone = torch.cat([(x - s.to(x.dtype)).amax(-1, keepdim=True) for x, s in blocks], -1)
+    smallest = torch.cat([nonzero(s).amin(-1, keepdim=True) for _, s in blocks], -1)
+    level, least = alone.amax(-1, keepdim=True), smallest.amin(-1, keepdim=True)
     watched = can_be_asked(level)
     for _ in range(LEVEL_STEPS):
-        level, before = level + rise(a, share, least, level).clamp(min=0.0), level
+        level, before = level + rise(blocks, least, level).clamp(min=0.0), level
         if watched and torch.equal(level, before):
             break
-    a, level = a.to(t.dtype), level.to(t.dtype)
-    share, least = inverse(a, t)
+    level = level.to(t.dtype)
     for _ in range(LAST_STEPS):
-        level = level + rise(a, share, least, level)
+        level = level + rise(blocks, least, level)
     return level
 
 
@@ -251,11 +256,18 @@ def inverse(a: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     return least / t, least
 
 
-def rise(a: Tensor, share: Tensor, least: Tensor, level: Tensor) -> Tensor:
-    """The Newton step of `water_level`."""
-    over = (a - level).relu_()
-    excess = torch.linalg.vecdot(over, share).unsqueeze(-1) - least
-    slope = torch.linalg.vecdot(over.sign_(), share).unsqueeze(-1)
+def rise(blocks: list[tuple[Tensor, Tensor]], least: Tensor, level: Tensor) -> Tensor:
+    """The Newton step of `water_level`, for columns (a, t), in the dtype of the level.
+
+    1 / t is taken times the smallest t of the row, so that nothing overflows.
+    """
+    least = nonzero(least.to(level.dtype))
+    excess, slope = -least, torch.zeros_like(level)
+    for a, t in blocks:
+        share = least / nonzero(t.to(level.dtype))
+        over = (a.to(level.dtype) - level).relu_()
+        excess = excess + torch.linalg.vecdot(over, share).unsqueeze(-1)
+        slope = slope + torch.linalg.vecdot(over.sign_(), share).unsqueeze(-1)
     return torch.where(slope > 0, excess / slope, 0.0)
 
 
