@@ -4,8 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LANES = 16
-"""Outputs that a processor multiplies at once. A batched product with fewer wastes most of its
-time: with 10 outputs of 256 inputs it takes three times as long as with 16."""
+"""Outputs that a processor multiplies at once. Batched products with fewer, forward and back, are
+1.5 to 1.9 times as fast with 16 (10 outputs of 100 to 800 inputs; of 16 inputs, 0.02 ms slower)."""
 
 
 class ThinLinear(nn.Linear):
