@@ -11,6 +11,7 @@ import torch
 import typer
 
 from lpreg.cli import INTERRUPTED, command, data, terminal
+from lpreg.cli.bar import Bar
 from lpreg.data import DataError
 from lpreg.models import is_code
 from lpreg.study import sources
@@ -112,7 +113,7 @@ def _plan(order: Order, typed: list[str]) -> int:
 
 
 def _train(order: Order, typed: list[str]) -> int:
-    with terminal.Bar() as bar:
+    with Bar() as bar:
         failures = run(order, bar)
     for failure in failures:
         print(f"lpreg: a stack failed: {failure}", file=sys.stderr)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lpreg.cli import command, terminal
+from lpreg.cli.bar import Bar
 from lpreg.comparison import Comparison, Question, answer, ask, subject
 from lpreg.comparison.design import training
 
@@ -40,7 +41,7 @@ def compare(asked: Asked) -> Comparison:
     if asked.quick:
         question = _quick(question, asked)
     out = asked.out or Path("runs") / (question.name + "-quick" * asked.quick)
-    with terminal.Bar() as bar:
+    with Bar() as bar:
         found = answer(question, out, workers=asked.workers, watch=bar)
     print(f"{found}\n")
     print(f"report: {found.report}")
